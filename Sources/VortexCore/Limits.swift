@@ -1,0 +1,46 @@
+/// Every bound of the store that is not a setting, with its unit last in the name. A bound that two
+/// users could want differently is a setting of `vortex server` and not here.
+public enum Limits {
+    /// A spread body is cut into chunks of this size; a body of at most this size lives with its row.
+    public static let chunkBytes = 1 << 20
+    /// One CRC32C covers this much of a chunk, so that a range read verifies just what it reads.
+    public static let blockBytes = 64 << 10
+    /// Blocks in a whole chunk.
+    public static let blocksPerChunk = chunkBytes / blockBytes
+
+    public static let keyBytesMax = 1_024
+    public static let bucketNameBytes = 3...63
+    /// Content headers and user metadata of one version together.
+    public static let metadataBytesMax = 8_192
+    /// Newest versions kept in an object's row; older ones move to page rows.
+    public static let versionsPerRowMax = 64
+    public static let openUploadsPerRowMax = 64
+    /// Answers owed to idempotent retries, per row, and for how long.
+    public static let answersPerRowMax = 16
+    public static let answerLifetimeMilliseconds: UInt64 = 24 * 3_600_000
+    /// A manifest with more extents than this becomes a blob of its own.
+    public static let extentsPerManifestMax = 256
+    /// 5 TiB, S3's bound on one object.
+    public static let objectBytesMax: UInt64 = 5 << 40
+    public static let partsPerUploadMax = 10_000
+
+    /// A replaced or deleted body waits this long, so that a GET in flight can finish.
+    public static let collectDelayMilliseconds: UInt64 = 15 * 60_000
+    /// A delete record stands this long against copies that arrive late.
+    public static let deleteRecordLifetimeMilliseconds: UInt64 = 24 * 3_600_000
+    /// Open uploads without progress are removed after this.
+    public static let uploadIdleMilliseconds: UInt64 = 24 * 3_600_000
+    /// A ballot whose clock is further ahead than this is refused.
+    public static let clockLeadMilliseconds: UInt64 = 60_000
+    /// How far the ceiling is raised ahead of need.
+    public static let ceilingLeadMilliseconds: UInt64 = 5_000
+
+    public static let listPageMax = 1_000
+    public static let partitionBitsDefault: UInt8 = 12
+    public static let partitionBitsMax: UInt8 = 16
+
+    /// A journal record larger than this is not one of ours.
+    public static let recordBytesMax = 4 << 20
+    /// A row's encoded value; what does not fit is refused before it is journaled.
+    public static let rowBytesMax = 1 << 20
+}
