@@ -1,89 +1,88 @@
+internal import Synchronization
 public import VortexCore
 
 /// One node's disk: rows, chunks, notes. Writes are journaled, fdatasynced together with whatever else
 /// waits (group commit), applied to the index, and only then return. Reads see what has been applied.
+///
+///     accept, put, setNote ... -> JournalQueue -> JournalWriter -> segment, fdatasync -> Applier -> index
+///     row, chunk, scan ...     -> index                    read -> index's place -> segment, verified
 
-public enum StoreError: Error, Equatable, Sendable {
-    case disk(DiskError)
-    /// The journal or the index failed; nothing more will be written by this process.
-    case stopped
-    /// Writes are refused before the disk is full; deletes (`purge`, `delete`, tombstones) are not.
-    case full(availableBytes: UInt64)
-    /// Bytes on disk that do not verify; another owner may have them.
-    case damaged(segment: UInt32, offset: UInt64)
-    case notFound
-    /// The index library's own error.
-    case index
-    case coding(CodingError)
-    case refused(OpenRefusal)
-}
-
-/// Why a data directory is not opened; nothing in it has been changed.
-public enum OpenRefusal: Error, Equatable, Sendable {
-    case locked
-    case formatTooNew(found: UInt32, supported: UInt32)
-    case foreignFormat
-    case foreignCluster(found: ClusterID, expected: ClusterID)
-    case missingSegment(UInt32)
-    case indexNewerThanJournal(index: UInt64, journal: UInt64)
-}
-
-/// Where bytes lie in the journal.
-public struct Location: Hashable, Sendable {
-    public var segment: UInt32
-    /// Of the record, from the segment's start.
-    public var offset: UInt32
-    /// Payload bytes.
-    public var length: UInt32
-    /// The record's journal position, kept through compaction.
-    public var position: UInt64
-    public init(segment: UInt32, offset: UInt32, length: UInt32, position: UInt64) {
-        self.segment = segment
-        self.offset = offset
-        self.length = length
-        self.position = position
+public struct StoreOptions: Sendable {
+    /// Free bytes of the file system that this store leaves alone.
+    public var reserveBytes: UInt64
+    /// Of a new directory; nil takes a size that suits the disk.
+    public var segmentBytes: UInt64?
+    public init(reserveBytes: UInt64 = 64 << 20, segmentBytes: UInt64? = nil) {
+        self.reserveBytes = reserveBytes
+        self.segmentBytes = segmentBytes
     }
 }
 
-/// A row as its owner holds it.
-public struct StoredRow: Hashable, Sendable {
-    public var partition: UInt16
-    /// The partition's `since` under which it was written; another one means the row is as good as gone.
-    public var since: Epoch
-    public var accepted: Ballot
-    public var value: RegisterValue
-    public init(partition: UInt16, since: Epoch, accepted: Ballot, value: RegisterValue) {
-        self.partition = partition
-        self.since = since
-        self.accepted = accepted
-        self.value = value
-    }
-}
+public final class Store: Sendable {
+    public let identity: DataIdentity
+    let index: any Index
+    let space: SegmentSpace
+    let queue: JournalQueue
+    let gauges: StoreGauges
+    let clock: any Clock
+    private let writer: Mutex<JournalWriter?>
 
-/// A chunk to store: its bytes, their block checksums as the gateway computed them, and the row that
-/// owns its blob.
-public struct ChunkWrite: Sendable {
-    public var id: ChunkID
-    public var owner: RowKey
-    public var receivedMilliseconds: UInt64
-    /// `CRC32C.blocks(of:chunk:)` of `buffer`.
-    public var checksums: [UInt32]
-    public var buffer: ChunkBuffer
+    /// Opens the directory, or makes a store in an empty one, and recovers (see `Recovery`). Nothing
+    /// is written and nothing answered before that is done.
     public init(
-        id: ChunkID, owner: RowKey, receivedMilliseconds: UInt64, checksums: [UInt32],
-        buffer: ChunkBuffer
-    ) {
-        self.id = id
-        self.owner = owner
-        self.receivedMilliseconds = receivedMilliseconds
-        self.checksums = checksums
-        self.buffer = buffer
+        disk: any Disk, index: any Index, options: StoreOptions, clock: any Clock,
+        entropy: any Entropy
+    ) async throws(StoreError) {
+        var identity = try await DataIdentity.read(disk)
+        if identity == nil {
+            let total = try await onDisk { () async throws(DiskError) in
+                try await disk.space().totalBytes
+            }
+            let made = DataIdentity(
+                cluster: ClusterID(high: entropy.next(), low: entropy.next()),
+                node: NodeID(entropy.next() | 1),
+                segmentBytes: options.segmentBytes
+                    ?? DataIdentity.segmentBytes(forDiskOf: total))
+            try await made.create(on: disk)
+            identity = made
+        }
+        guard let identity else { throw .refused(.foreignFormat) }
+        self.identity = identity
+        self.index = index
+        self.clock = clock
+        queue = JournalQueue()
+        gauges = StoreGauges()
+        space = SegmentSpace(
+            disk: disk, identity: identity, reserveBytes: options.reserveBytes, entropy: entropy,
+            clock: clock)
+        var recovery = try Recovery(space: space, gauges: gauges, index: index)
+        writer = Mutex(try await recovery.run(queue: queue))
     }
-}
 
-/// A chunk opened for reading; its segment stays until the last reader has left.
-public struct StoredChunk: Sendable {
-    public let id: ChunkID
-    public let length: Int
-    let location: Location
+    /// Writes the journal until `stop`; call it once, on the executor whose thread may block on the
+    /// disk. An error means that the process must end: nothing is known of what was being written.
+    public func runWriter() async throws(StoreError) {
+        guard var writer = writer.withLock({ $0.take() }) else {
+            preconditionFailure("a store has one writer")
+        }
+        try await writer.run()
+        do throws(IndexError) { try index.flush() } catch { throw .index }
+    }
+
+    /// Takes in no more writes; `runWriter` writes what waits, seals the journal and returns.
+    public func stop() { queue.stop() }
+
+    public var usage: StoreUsage {
+        var usage = StoreUsage()
+        gauges.fill(&usage)
+        usage.segments = space.all.count
+        usage.spareSegments = space.spareCount
+        usage.segmentBytes = space.segmentBytes
+        usage.totalBytes = space.totalBytes
+        usage.availableBytes = space.availableBytes
+        usage.indexBytes = index.approximateBytes
+        usage.queued = queue.count
+        usage.isFull = space.isTight
+        return usage
+    }
 }

@@ -1,5 +1,5 @@
-public import Synchronization
-import Glibc
+internal import Glibc
+internal import Synchronization
 
 /// Memory for one chunk, filled once, read by everyone after that: from the client's socket into here,
 /// from here into the journal. Gives its bytes back to the pool when the last reference goes.

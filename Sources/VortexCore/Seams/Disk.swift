@@ -9,7 +9,8 @@
 /// failures?", 2020).
 public struct DiskError: Error, Equatable, Sendable {
     public enum Operation: Sendable {
-        case open, create, read, write, sync, allocate, remove, rename, list, stat, lock
+        case open, create, read, write, sync, allocate, truncate, remove, rename, list, stat
+        case lock
     }
     public var operation: Operation
     public var errno: Int32
@@ -59,4 +60,6 @@ public protocol DiskFile: AnyObject, Sendable {
     /// fdatasync: data and size are durable when it returns.
     func sync() async throws(DiskError)
     func size() async throws(DiskError) -> UInt64
+    /// Cuts the file off; durable after `sync`.
+    func truncate(to size: UInt64) async throws(DiskError)
 }

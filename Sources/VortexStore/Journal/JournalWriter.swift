@@ -1,0 +1,150 @@
+internal import OrderedCollections
+internal import VortexCore
+
+/// The one writer of the journal: takes all that waits, writes it as one batch, fdatasyncs once, applies
+/// it to the index, and completes the waiting requests (group commit; DeWitt et al., 1984). A failed
+/// write or sync ends it, and with it the process: after a failed fsync nobody knows what is durable.
+struct JournalWriter: ~Copyable, Sendable {
+    private let space: SegmentSpace
+    private let queue: JournalQueue
+    private let gauges: StoreGauges
+    private var segment: Segment
+    private var offset: UInt64
+    private var nextBatch: UInt64
+    /// The highest batch known to be durable.
+    private var synced: UInt64
+    private var applier: Applier
+    private var encoder = BatchEncoder()
+    private var nextPosition: UInt64
+    private let zeros = ChunkBuffer(copying: [UInt8](repeating: 0, count: BatchFormat.alignment))
+
+    init(
+        space: SegmentSpace, queue: JournalQueue, gauges: StoreGauges, applier: consuming Applier,
+        segment: Segment, offset: UInt64
+    ) {
+        self.space = space
+        self.queue = queue
+        self.gauges = gauges
+        self.segment = segment
+        self.offset = offset
+        nextBatch = applier.mark.batch + 1
+        synced = applier.mark.batch
+        nextPosition = applier.mark.nextPosition
+        self.applier = applier
+        publish()
+    }
+
+    /// Writes until the queue is stopped and empty; then seals the journal, so that the next start knows
+    /// that nothing is unfinished.
+    mutating func run() async throws(StoreError) {
+        while true {
+            let taken = await queue.take(bytes: space.batchBytes)
+            if taken.isEmpty { break }
+            do throws(StoreError) {
+                let admitted = try await admit(taken)
+                try await write(admitted)
+                for submission in admitted { queue.finish(submission, nil) }
+            } catch {
+                for submission in taken { queue.finish(submission, .stopped) }
+                queue.stop(failing: .stopped)
+                throw error
+            }
+        }
+        try await write([])
+    }
+
+    /// Refuses what would take the room that deletes and compaction need; makes room for the rest.
+    private mutating func admit(
+        _ taken: [JournalQueue.Submission]
+    ) async throws(StoreError) -> [JournalQueue.Submission] {
+        if space.isTight || segment.sizeBytes - offset < segment.sizeBytes / 4 {
+            try await space.measure()
+        }
+        guard space.isTight else { return taken }
+        var room = Int64(segment.sizeBytes - offset) - Int64(space.heldBackBytes)
+        var admitted: [JournalQueue.Submission] = []
+        for submission in taken {
+            let cost = Int64(submission.bytes + BatchFormat.alignment)
+            if submission.isPrivileged || cost <= room {
+                admitted.append(submission)
+                room -= cost
+            } else {
+                queue.finish(submission, .full(availableBytes: space.availableBytes))
+            }
+        }
+        return admitted
+    }
+
+    private mutating func write(
+        _ submissions: [JournalQueue.Submission]
+    ) async throws(StoreError) {
+        encoder.reset()
+        for submission in submissions {
+            for item in submission.items {
+                let record = item.record.stamped(origin: segment.number)
+                encoder.add(record, data: item.data, position: item.position ?? nextPosition)
+                if item.position == nil { nextPosition += 1 }
+            }
+        }
+        let commands = submissions.flatMap(\.commands)
+        let isSeal = submissions.isEmpty
+        if !encoder.isEmpty || isSeal { try await append() }
+        for placed in encoder.records { try applier.apply(placed, segment: segment.number) }
+        for command in commands { applier.run(command) }
+        try applier.commit(segment: segment.number, end: offset)
+        publish()
+    }
+
+    /// One write and one fdatasync; what it holds is durable afterwards.
+    private mutating func append() async throws(StoreError) {
+        let length = UInt64(encoder.length)
+        if offset + length > segment.sizeBytes {
+            segment = try await space.next(after: segment, endingAt: offset)
+            offset = UInt64(SegmentHeader.bytes)
+        }
+        let heads = encoder.finish(
+            number: nextBatch, synced: synced, salt: segment.header.salt, at: offset)
+        let head = UnsafeMutableRawBufferPointer.allocate(byteCount: heads.count, alignment: 64)
+        defer { head.deallocate() }
+        head.copyBytes(from: heads)
+        var pieces = [UnsafeRawBufferPointer(head)]
+        var written = heads.count
+        for buffer in encoder.data {
+            pieces.append(buffer.bytes)
+            written += buffer.count
+        }
+        let padding = Int(length) - written
+        if padding > 0 {
+            pieces.append(UnsafeRawBufferPointer(rebasing: zeros.bytes[..<padding]))
+        }
+        let (file, start) = (segment.file, offset)
+        try await onDisk { () async throws(DiskError) in
+            try await file.write(pieces, at: start)
+            try await file.sync()
+        }
+        applier.begin(batch: nextBatch, at: offset)
+        offset += length
+        synced = nextBatch
+        nextBatch += 1
+        gauges.countBatch(records: encoder.records.count, bytes: Int(length))
+    }
+
+    private func publish() {
+        gauges.publish(applier.mark, live: applier.live)
+    }
+}
+
+/// What compaction asks of the index between two batches.
+enum IndexCommand: Sendable {
+    case drop(key: [UInt8], place: RecordPlace)
+    case forget(segment: UInt32)
+}
+
+extension Applier {
+    mutating func run(_ command: IndexCommand) {
+        switch command {
+        case .drop(let key, let place): drop(key, place)
+        case .forget(let segment): forget(segment: segment)
+        }
+    }
+}

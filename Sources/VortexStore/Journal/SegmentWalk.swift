@@ -1,0 +1,137 @@
+internal import VortexCore
+
+/// Walks a segment's batches in order, verifying heads, and tells what it meets:
+///
+///     at an offset                              behind it                        it is
+///     a batch that verifies                     -                                that batch
+///     nothing that verifies                     a later batch that does          damage in the middle
+///     nothing that verifies                     only the end of the valid part   damage in the middle
+///       before an end that the next segment names
+///     nothing that verifies                     nothing that does                the end (torn or clean)
+///
+/// One batch is in flight at a time, so behind a torn batch no other can verify: whatever is followed
+/// by a whole batch had been synced before, and was damaged later.
+struct SegmentWalk {
+    enum Step: Sendable {
+        case batch(BatchHeader, records: [PlacedRecord], offset: UInt64)
+        /// Bytes that held synced records and no longer verify.
+        case damage(Range<UInt64>)
+        /// Where the next batch would begin, and whether something unfinished lies there.
+        case end(offset: UInt64, isTorn: Bool)
+    }
+
+    private let segment: Segment
+    private var offset: UInt64
+    /// Where the next segment says that this one ends.
+    private let knownEnd: UInt64?
+
+    init(_ segment: Segment, from offset: UInt64, knownEnd: UInt64?) {
+        self.segment = segment
+        self.offset = max(offset, UInt64(SegmentHeader.bytes))
+        self.knownEnd = knownEnd
+    }
+
+    mutating func next() async throws(StoreError) -> Step {
+        if let knownEnd, offset >= knownEnd { return .end(offset: offset, isTorn: false) }
+        if let (header, records) = try await batch(at: offset) {
+            defer { offset += UInt64(header.length) }
+            return .batch(header, records: records, offset: offset)
+        }
+        let start = offset
+        if let later = try await laterBatch(behind: start) {
+            offset = later
+            return .damage(start..<later)
+        }
+        if let knownEnd {
+            offset = knownEnd
+            return .damage(start..<knownEnd)
+        }
+        return .end(offset: start, isTorn: try await isTouched(at: start))
+    }
+
+    /// The batch at `offset`, where its heads verify.
+    private func batch(
+        at offset: UInt64
+    ) async throws(StoreError) -> (BatchHeader, [PlacedRecord])? {
+        guard offset + UInt64(BatchFormat.headerBytes) <= segment.sizeBytes else { return nil }
+        var bytes = try await read(at: offset, count: 4 * BatchFormat.alignment)
+        guard let header = try parse(bytes) else { return nil }
+        guard offset + UInt64(header.length) <= segment.sizeBytes else { return nil }
+        let needed = BatchFormat.headerBytes + Int(header.headsLength)
+        if bytes.count < needed { bytes = try await read(at: offset, count: needed) }
+        guard bytes.count >= needed else { return nil }
+        let seed = BatchFormat.seed(salt: segment.header.salt)
+        return bytes.withUnsafeBytes { raw -> (BatchHeader, [PlacedRecord])? in
+            let covered = UnsafeRawBufferPointer(rebasing: raw[8..<needed])
+            guard CRC32C.checksum(covered, seed: seed) == header.checksum else { return nil }
+            let heads = UnsafeRawBufferPointer(rebasing: raw[BatchFormat.headerBytes..<needed])
+            do throws(CodingError) {
+                return (header, try header.records(in: heads, batchOffset: offset))
+            } catch {
+                return nil  // Sums right and reads wrong: not a batch of this program; damage.
+            }
+        }
+    }
+
+    /// A bad sector is damage, and not the end of the walk.
+    private func read(at offset: UInt64, count: Int) async throws(StoreError) -> [UInt8] {
+        do throws(StoreError) {
+            return try await readBytes(segment.file, at: offset, count: count)
+        } catch .disk(let error) where error.errno == DiskError.inputOutputErrno {
+            return []
+        }
+    }
+
+    private func parse(_ bytes: [UInt8]) throws(StoreError) -> BatchHeader? {
+        guard bytes.count >= BatchFormat.headerBytes else { return nil }
+        return bytes.withUnsafeBytes { raw -> BatchHeader? in
+            do throws(CodingError) { return try BatchHeader.read(raw) } catch { return nil }
+        }
+    }
+
+    /// The offset of the first batch that verifies behind `start`, within the reach of one batch.
+    private func laterBatch(behind start: UInt64) async throws(StoreError) -> UInt64? {
+        let step = UInt64(BatchFormat.alignment)
+        let reach = min(
+            knownEnd ?? segment.sizeBytes, start + UInt64(2 * BatchFormat.batchBytesMax))
+        var window = start + step
+        while window < reach {
+            let bytes = try await read(at: window, count: 1 << 20)
+            var at = 0
+            while at + BatchFormat.headerBytes <= bytes.count, window + UInt64(at) < reach {
+                let found = try parse(Array(bytes[at..<at + BatchFormat.headerBytes])) != nil
+                if found, try await batch(at: window + UInt64(at)) != nil {
+                    return window + UInt64(at)
+                }
+                at += BatchFormat.alignment
+            }
+            window += 1 << 20
+        }
+        return nil
+    }
+
+    private func isTouched(at offset: UInt64) async throws(StoreError) -> Bool {
+        let bytes = try await read(at: offset, count: BatchFormat.headerBytes)
+        guard bytes.count >= 8 else { return false }
+        return try parse(bytes) != nil
+    }
+
+    /// Reads a record's data and verifies it; nil where it does not verify.
+    static func data(
+        of placed: PlacedRecord, in segment: Segment
+    ) async throws(StoreError) -> ChunkBuffer? {
+        guard case .chunk(let id, _, _, let checksums) = placed.record else {
+            return ChunkBuffer(copying: [])
+        }
+        let bytes: [UInt8]
+        do throws(StoreError) {
+            bytes = try await readBytes(
+                segment.file, at: UInt64(placed.dataOffset), count: Int(placed.dataLength))
+        } catch .disk(let error) where error.errno == DiskError.inputOutputErrno {
+            return nil
+        }
+        guard bytes.count == Int(placed.dataLength) else { return nil }
+        let found = bytes.withUnsafeBytes { CRC32C.blocks(of: $0, chunk: id) }
+        return found == checksums ? ChunkBuffer(copying: bytes) : nil
+    }
+}

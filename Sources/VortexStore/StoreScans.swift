@@ -1,0 +1,88 @@
+public import VortexCore
+
+/// What a scan does after a row.
+public enum ScanStep: Sendable, Equatable {
+    case next
+    /// Goes on at the first key that is not below this one.
+    case seek([UInt8])
+    case stop
+}
+
+extension Store {
+    /// Lends the rows of a bucket's objects from `key` on, in the order of the keys' bytes, as they were
+    /// when the call began: the key, and the encoded `StoredRow`, valid only during the call of `body`.
+    public func scanObjects(
+        bucket: BucketID, from key: [UInt8],
+        _ body: (_ key: UnsafeRawBufferPointer, _ row: UnsafeRawBufferPointer) -> ScanStep
+    ) throws(StoreError) {
+        let prefix = IndexKey.objects(of: bucket)
+        do throws(IndexError) {
+            try index.scan(from: prefix + key, before: IndexKey.end(of: prefix)) { key, entry in
+                let object = UnsafeRawBufferPointer(rebasing: key[prefix.count...])
+                let row = UnsafeRawBufferPointer(rebasing: entry[RowEntry.prefixBytes...])
+                return switch body(object, row) {
+                case .next: .next
+                case .seek(let target): .seek(prefix + target)
+                case .stop: .stop
+                }
+            }
+        } catch { throw .index }
+    }
+
+    /// Rows of uploads by id, at most `limit`, behind `after`.
+    public func uploads(
+        after: UploadID?, limit: Int
+    ) throws(StoreError) -> [(key: RowKey, row: StoredRow)] {
+        let all: [UInt8] = Array("u".utf8)
+        let from = after.flatMap { IndexKey.end(of: IndexKey.upload($0)) }
+        return try attached(prefix: all, from: from, limit: limit)
+    }
+
+    public func upload(_ id: UploadID) throws(StoreError) -> (key: RowKey, row: StoredRow)? {
+        try attached(prefix: IndexKey.upload(id), from: nil, limit: 1).first
+    }
+
+    /// Rows of an upload's parts by number.
+    public func parts(of id: UploadID) throws(StoreError) -> [(key: RowKey, row: StoredRow)] {
+        try attached(
+            prefix: IndexKey.parts(of: id), from: nil, limit: Limits.partsPerUploadMax)
+    }
+
+    private func attached(
+        prefix: [UInt8], from: [UInt8]?, limit: Int
+    ) throws(StoreError) -> [(key: RowKey, row: StoredRow)] {
+        var rows: [(key: RowKey, row: StoredRow)] = []
+        var failure: CodingError?
+        do throws(IndexError) {
+            try index.scan(from: from ?? prefix, before: IndexKey.end(of: prefix)) { key, entry in
+                do throws(CodingError) {
+                    rows.append((try IndexKey.attachedRow(key), try RowEntry.row(entry)))
+                } catch { failure = error }
+                return failure == nil && rows.count < limit ? .next : .stop
+            }
+        } catch { throw .index }
+        if let failure { throw .coding(failure) }
+        return rows
+    }
+
+    /// Blobs that rows stopped naming before that moment, oldest first.
+    public func unnamed(
+        before milliseconds: UInt64, limit: Int
+    ) throws(StoreError) -> [UnnamedBlob] {
+        var found: [UnnamedBlob] = []
+        for (key, value) in try index.entries(prefix: IndexKey.unnamedAll, limit: limit) {
+            do throws(CodingError) {
+                let (since, blob) = try ByteReader.decode(key) { (reader) throws(CodingError) in
+                    try reader.skip(1)
+                    return (try reader.readOrdered(UInt64.self), try reader.readID(BlobID.self))
+                }
+                guard since < milliseconds else { return found }
+                let owner = try ByteReader.decode(value) { (reader) throws(CodingError) in
+                    try reader.readRowKey()
+                }
+                found.append(UnnamedBlob(blob: blob, owner: owner, sinceMilliseconds: since))
+            } catch { throw .coding(error) }
+        }
+        return found
+    }
+}

@@ -1,0 +1,99 @@
+internal import OrderedCollections
+internal import Synchronization
+internal import VortexCore
+
+/// What a store holds and has done since it was opened.
+public struct StoreUsage: Sendable, Equatable {
+    /// Visible objects, and their bytes.
+    public var objects: UInt64 = 0
+    public var bytes: UInt64 = 0
+    public var segments = 0
+    public var spareSegments = 0
+    public var segmentBytes: UInt64 = 0
+    /// Bytes of the journal that something still refers to.
+    public var liveBytes: UInt64 = 0
+    /// The file system's.
+    public var totalBytes: UInt64 = 0
+    public var availableBytes: UInt64 = 0
+    public var indexBytes: UInt64 = 0
+    /// The position that the next record gets.
+    public var position: UInt64 = 0
+    public var syncs: UInt64 = 0
+    public var records: UInt64 = 0
+    public var journaledBytes: UInt64 = 0
+    public var compactedSegments: UInt64 = 0
+    /// Submissions that wait for the writer.
+    public var queued = 0
+    /// Bodies are refused: the disk is nearly full.
+    public var isFull = false
+    public var damagedRegions: [DamagedRegion] = []
+    /// Unfinished batches that recovery cut off, since the store was opened.
+    public var tornTails = 0
+}
+
+/// Bytes of the journal that held synced records and no longer verify.
+public struct DamagedRegion: Sendable, Hashable {
+    public var segment: UInt32
+    public var offset: UInt64
+    public var length: UInt64
+    /// Records in it may have been missed by the index: rows that seem absent may not be.
+    public var mayHideRows: Bool
+}
+
+/// The numbers behind `StoreUsage`, written by the writer, recovery and compaction.
+final class StoreGauges: Sendable {
+    private struct State {
+        var mark = AppliedMark()
+        var live: OrderedDictionary<UInt32, UInt64> = [:]
+        var syncs: UInt64 = 0
+        var records: UInt64 = 0
+        var bytes: UInt64 = 0
+        var compacted: UInt64 = 0
+        var damaged: [DamagedRegion] = []
+        var tornTails = 0
+    }
+    private let state = Mutex(State())
+
+    func publish(_ mark: AppliedMark, live: OrderedDictionary<UInt32, UInt64>) {
+        state.withLock {
+            $0.mark = mark
+            $0.live = live
+        }
+    }
+
+    func countBatch(records: Int, bytes: Int) {
+        state.withLock {
+            $0.syncs += 1
+            $0.records += UInt64(records)
+            $0.bytes += UInt64(bytes)
+        }
+    }
+
+    func countCompacted() { state.withLock { $0.compacted += 1 } }
+    func countTornTail() { state.withLock { $0.tornTails += 1 } }
+
+    /// Regions are few, and kept once each, 1,000 at the most.
+    func note(damage region: DamagedRegion) {
+        state.withLock {
+            if $0.damaged.count < 1_000, !$0.damaged.contains(region) { $0.damaged.append(region) }
+        }
+    }
+
+    var live: OrderedDictionary<UInt32, UInt64> { state.withLock { $0.live } }
+    var damaged: [DamagedRegion] { state.withLock { $0.damaged } }
+
+    func fill(_ usage: inout StoreUsage) {
+        state.withLock {
+            usage.objects = $0.mark.objects
+            usage.bytes = $0.mark.bytes
+            usage.position = $0.mark.nextPosition
+            usage.liveBytes = $0.live.values.reduce(0, +)
+            usage.syncs = $0.syncs
+            usage.records = $0.records
+            usage.journaledBytes = $0.bytes
+            usage.compactedSegments = $0.compacted
+            usage.damagedRegions = $0.damaged
+            usage.tornTails = $0.tornTails
+        }
+    }
+}
