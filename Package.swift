@@ -33,6 +33,7 @@ let package = Package(
             name: "CHttpd", path: "CHttpd", pkgConfig: "libmicrohttpd",
             providers: [.apt(["libmicrohttpd-dev"])]),
         .systemLibrary(name: "CRocksDB", providers: [.apt(["librocksdb-dev"])]),
+        .systemLibrary(name: "CDisk"),
         .systemLibrary(name: "CChecksum", providers: [.apt(["libisal-dev", "libxxhash-dev"])]),
         .systemLibrary(
             name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
@@ -41,7 +42,8 @@ let package = Package(
         .target(
             name: "VortexCore", dependencies: ["CChecksum", collections], swiftSettings: house),
         .target(
-            name: "VortexStore", dependencies: ["VortexCore", "CRocksDB", collections, deque],
+            name: "VortexStore",
+            dependencies: ["VortexCore", "CDisk", "CRocksDB", collections, deque],
             swiftSettings: house),
         .target(
             name: "VortexCluster", dependencies: ["VortexCore", "VortexStore", logging, deque],
