@@ -120,4 +120,10 @@ final class FileDiskFile: DiskFile {
         guard fstat(descriptor, &status) == 0 else { throw DiskError(.stat, errno: errno) }
         return UInt64(status.st_size)
     }
+
+    func truncate(to size: UInt64) async throws(DiskError) {
+        guard retrying({ ftruncate(descriptor, off_t(size)) }) == 0 else {
+            throw DiskError(.truncate, errno: errno)
+        }
+    }
 }
