@@ -51,6 +51,7 @@ final class StoreGauges: Sendable {
         var compacted: UInt64 = 0
         var damaged: [DamagedRegion] = []
         var tornTails = 0
+        var unmovable: Set<UInt32> = []
     }
     private let state = Mutex(State())
 
@@ -78,6 +79,12 @@ final class StoreGauges: Sendable {
             if $0.damaged.count < 1_000, !$0.damaged.contains(region) { $0.damaged.append(region) }
         }
     }
+
+    /// The segment holds something that lives and cannot be read: compaction leaves it alone.
+    func markUnmovable(_ segment: UInt32) {
+        state.withLock { _ = $0.unmovable.insert(segment) }
+    }
+    var unmovable: Set<UInt32> { state.withLock { $0.unmovable } }
 
     var live: OrderedDictionary<UInt32, UInt64> { state.withLock { $0.live } }
     var damaged: [DamagedRegion] { state.withLock { $0.damaged } }

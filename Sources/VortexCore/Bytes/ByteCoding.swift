@@ -77,13 +77,22 @@ public struct ByteReader {
     public static func decode<Value>(
         _ bytes: [UInt8], _ body: (inout ByteReader) throws(CodingError) -> Value
     ) throws(CodingError) -> Value {
+        try prefix(bytes) { (reader) throws(CodingError) in
+            let value = try body(&reader)
+            guard reader.remaining == 0 else { throw CodingError.trailing(reader.remaining) }
+            return value
+        }
+    }
+
+    /// Decodes what `bytes` begin with.
+    public static func prefix<Value>(
+        _ bytes: [UInt8], _ body: (inout ByteReader) throws(CodingError) -> Value
+    ) throws(CodingError) -> Value {
         let result = bytes.withUnsafeBytes { raw -> Result<Value, CodingError> in
             var reader = ByteReader(raw)
-            do throws(CodingError) {
-                let value = try body(&reader)
-                guard reader.remaining == 0 else { return .failure(.trailing(reader.remaining)) }
-                return .success(value)
-            } catch { return .failure(error) }
+            do throws(CodingError) { return .success(try body(&reader)) } catch {
+                return .failure(error)
+            }
         }
         return try result.get()
     }

@@ -125,13 +125,7 @@ struct Applier {
     }
 
     private func placeIn(_ bytes: [UInt8]) throws(CodingError) -> RecordPlace {
-        let result = bytes.withUnsafeBytes { raw -> Result<RecordPlace, CodingError> in
-            var reader = ByteReader(raw)
-            do throws(CodingError) { return .success(try RecordPlace(&reader)) } catch {
-                return .failure(error)
-            }
-        }
-        return try result.get()
+        try ByteReader.prefix(bytes) { (reader) throws(CodingError) in try RecordPlace(&reader) }
     }
 
     private func prefixed(_ place: RecordPlace, _ value: [UInt8]) -> [UInt8] {
