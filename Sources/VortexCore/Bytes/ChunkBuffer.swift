@@ -1,4 +1,4 @@
-public import Synchronization
+internal import Synchronization
 import Glibc
 
 /// Memory for one chunk, filled once, read by everyone after that: from the client's socket into here,
