@@ -204,4 +204,9 @@ final class MemoryDiskFile: DiskFile {
     func size() async throws(DiskError) -> UInt64 {
         try await disk.perform(.stat) { state throws(DiskError) in state.node(id).current.size }
     }
+
+    func truncate(to size: UInt64) async throws(DiskError) {
+        let id = id
+        try await disk.perform(.truncate) { state throws(DiskError) in state.truncate(id, to: size) }
+    }
 }

@@ -73,6 +73,20 @@ struct MemoryDiskState: Sendable {
         body(&nodes[id]!)
     }
 
+    /// Durable at once, which is one of the things that a file system may do.
+    mutating func truncate(_ id: Int, to size: UInt64) {
+        withNode(id) { node in
+            node.current.resize(size)
+            node.durable.resize(min(size, node.durable.size))
+            node.unsynced = node.unsynced.compactMap { write in
+                guard write.offset < size else { return nil }
+                var write = write
+                write.bytes = Array(write.bytes.prefix(Int(size - write.offset)))
+                return write
+            }
+        }
+    }
+
     // MARK: Names
 
     mutating func open(_ name: String) throws(DiskError) -> Int {

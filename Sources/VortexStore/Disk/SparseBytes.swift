@@ -5,7 +5,16 @@ struct SparseBytes: Sendable {
     private var pages: [UInt64: [UInt8]] = [:]
     private(set) var size: UInt64 = 0
 
-    mutating func resize(_ count: UInt64) { size = count }
+    mutating func resize(_ count: UInt64) {
+        if count < size {
+            pages = pages.filter { $0.key * Self.pageBytes < count }
+            if let page = pages[count / Self.pageBytes] {
+                let kept = Int(count % Self.pageBytes)
+                pages[count / Self.pageBytes] = page.prefix(kept) + Self.emptyPage.dropFirst(kept)
+            }
+        }
+        size = count
+    }
 
     /// Extends the bytes where they end before it.
     mutating func write(_ bytes: ArraySlice<UInt8>, at offset: UInt64) {
