@@ -10,7 +10,7 @@ struct SparseBytes: Sendable {
             pages = pages.filter { $0.key * Self.pageBytes < count }
             if let page = pages[count / Self.pageBytes] {
                 let kept = Int(count % Self.pageBytes)
-                pages[count / Self.pageBytes] = page.prefix(kept) + Self.emptyPage.dropFirst(kept)
+                pages[count / Self.pageBytes] = Array(page[..<kept] + Self.emptyPage[kept...])
             }
         }
         size = count

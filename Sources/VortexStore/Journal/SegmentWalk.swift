@@ -99,8 +99,7 @@ struct SegmentWalk {
             let bytes = try await read(at: window, count: 1 << 20)
             var at = 0
             while at + BatchFormat.headerBytes <= bytes.count, window + UInt64(at) < reach {
-                let found = try parse(Array(bytes[at..<at + BatchFormat.headerBytes])) != nil
-                if found, try await batch(at: window + UInt64(at)) != nil {
+                if hasMagic(bytes, at: at), try await batch(at: window + UInt64(at)) != nil {
                     return window + UInt64(at)
                 }
                 at += BatchFormat.alignment
@@ -108,6 +107,13 @@ struct SegmentWalk {
             window += 1 << 20
         }
         return nil
+    }
+
+    private func hasMagic(_ bytes: [UInt8], at offset: Int) -> Bool {
+        bytes.withUnsafeBytes {
+            UInt32(littleEndian: $0.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+                == BatchFormat.magic
+        }
     }
 
     private func isTouched(at offset: UInt64) async throws(StoreError) -> Bool {
