@@ -97,6 +97,20 @@ struct DiskTests {
     }
 
     @Test(arguments: Kind.allCases)
+    func `a truncated file ends there, and grown again reads as zeros`(kind: Kind) async throws {
+        try await Self.withDisk(kind) { disk in
+            let file = try await disk.create("a", allocatedBytes: 0)
+            try await file.write([Array(repeating: 7, count: 10_000)], at: 0)
+            try await file.truncate(to: 5_000)
+            #expect(try await file.size() == 5_000)
+            #expect(try await file.bytes(at: 4_999, 10) == [7])
+            try await file.truncate(to: 5_002)
+            #expect(try await file.bytes(at: 4_999, 10) == [7, 0, 0])
+            try await file.sync()
+        }
+    }
+
+    @Test(arguments: Kind.allCases)
     func `space is told`(kind: Kind) async throws {
         try await Self.withDisk(kind) { disk in
             let space = try await disk.space()

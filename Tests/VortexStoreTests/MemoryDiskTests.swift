@@ -56,6 +56,20 @@ struct MemoryDiskTests {
         #expect(found == [[0, 0], [1, 0], [0, 2], [1, 2]])
     }
 
+    @Test func `a truncation that was not synced may be undone`() async throws {
+        var found: Set<[UInt8]> = []
+        for seed in 0..<50 as Range<UInt64> {
+            let disk = MemoryDisk()
+            let file = try await disk.create("a", allocatedBytes: 0)
+            try await file.write([[1, 2]], at: 0)
+            try await file.sync()
+            try await disk.syncDirectory()
+            try await file.truncate(to: 1)
+            found.insert(try #require(disk.crash(seed: seed).contents(of: "a")))
+        }
+        #expect(found == [[1], [1, 2]])
+    }
+
     @Test func `names that were not synced may vanish and reappear`() async throws {
         var found: Set<[String]> = []
         for seed in 0..<100 as Range<UInt64> {
