@@ -129,15 +129,15 @@ struct MemoryDiskTests {
         #expect(disk.crash(seed: 1).contents(of: "a") == [0])
     }
 
-    @Test func `a chosen operation fails, once`() async throws {
+    @Test func `a chosen operation fails, once, and a write half way`() async throws {
         let disk = MemoryDisk()
         disk.failOperation(3, errno: ENOSPC)
         let file = try await disk.create("a", allocatedBytes: 0)
         try await file.write([[1]], at: 0)
         await #expect(throws: DiskError(.write, errno: ENOSPC)) {
-            try await file.write([[2]], at: 0)
+            try await file.write([[2], [3, 4, 5]], at: 1)
         }
-        #expect(try await file.bytes(at: 0, 1) == [1])
+        #expect(try await file.bytes(at: 0, 9) == [1, 2, 3])
         #expect(disk.operationCount == 4)
     }
 

@@ -66,14 +66,15 @@ final class ScratchDirectory: Sendable {
         overwrite(path, with: bytes)
     }
 
-    /// What a power cut would leave of a directory that someone writes to: a copy of it as it was at
-    /// one moment, which is when no file changed or went between two looks.
+    /// What a power cut would leave of a directory that someone writes to: a copy of it as it was
+    /// at one moment, which is when no file changed or went between two looks.
     static func copyFiles(from old: String, to new: String) {
         while true {
             precondition(mkdir(new, 0o700) == 0)
             let before = sizes(of: old)
             for (name, _) in before where name != "LOCK" {
-                if let bytes = readAll(old + "/" + name) { overwrite(new + "/" + name, with: bytes) }
+                guard let bytes = readAll(old + "/" + name) else { continue }
+                overwrite(new + "/" + name, with: bytes)
             }
             if sizes(of: old) == before && sizes(of: new) == before.filter({ $0.key != "LOCK" }) {
                 return

@@ -1,7 +1,7 @@
 internal import VortexCore
 
-/// All that a disk in memory holds: files by number, names now and names that are durable, and between
-/// them what a power cut decides about.
+/// All that a disk in memory holds: files by number, names now and names that are durable, and
+/// between them what a power cut decides about.
 struct MemoryDiskState: Sendable {
     /// A change of the directory that is not durable yet.
     private enum NameChange {
@@ -160,18 +160,26 @@ struct MemoryDiskState: Sendable {
         // What fits is written, as by a real file system.
         let fitting = end > size + room ? max(offset, size + room) - offset : UInt64(bytes.count)
         let written = Array(bytes[..<Int(fitting)])
-        if !written.isEmpty {
-            withNode(id) { node in
-                node.current.write(written[...], at: offset)
-                node.unsynced.append(.write(written, at: offset))
-                let range = offset..<offset + fitting
-                node.unreadable = node.unreadable.flatMap { $0.without(range) }
-            }
-        }
+        store(written, in: id, at: offset)
         counts.writes += 1
         counts.bytesWritten += fitting
         guard fitting == UInt64(bytes.count) else {
             throw DiskError(.write, errno: DiskError.noSpaceErrno)
+        }
+    }
+
+    /// What a failed write leaves.
+    mutating func writeHalf(_ bytes: [UInt8], to id: Int, at offset: UInt64) {
+        if !ended { store(Array(bytes[..<(bytes.count / 2)]), in: id, at: offset) }
+    }
+
+    private mutating func store(_ bytes: [UInt8], in id: Int, at offset: UInt64) {
+        if bytes.isEmpty { return }
+        let range = offset..<offset + UInt64(bytes.count)
+        withNode(id) { node in
+            node.current.write(bytes[...], at: offset)
+            node.unsynced.append(.write(bytes, at: offset))
+            node.unreadable = node.unreadable.flatMap { $0.without(range) }
         }
     }
 

@@ -1,7 +1,8 @@
 internal import CRocksDB
 
-/// How RocksDB is set up: for 1,000,000 rows of 250 bytes within 60 MB of memory, one writer, point reads
-/// and long scans. What is set twice in the C API (options of the database, of its tables) is one here.
+/// How RocksDB is set up: for 1,000,000 rows of 250 bytes within 60 MB of memory, one writer, point
+/// reads and long scans. What is set twice in the C API (options of the database, of its tables) is
+/// one here.
 struct RocksSettings {
     let options: OpaquePointer
     let pointReads: OpaquePointer
@@ -15,8 +16,9 @@ struct RocksSettings {
     private static let blockCacheBytes = 24 << 20
     private static let blockCacheShardBits: Int32 = 2
     private static let blockBytes = 4 << 10
-    /// Indexes and filters are cached in pieces like rows: a file's whole filter is larger than a shard
-    /// of the cache, and would be read from disk for every row (12,000 gets/s instead of 110,000).
+    /// Indexes and filters are cached in pieces like rows: a file's whole filter is larger than a
+    /// shard of the cache, and would be read from disk for every row (12,000 gets/s instead of
+    /// 110,000).
     private static let metadataBlockBytes: UInt64 = 4 << 10
     private static let filterBitsPerKey = 10.0
     private static let openFilesMax: Int32 = 256
@@ -24,7 +26,8 @@ struct RocksSettings {
     private static let lowestLevelBytes: UInt64 = 64 << 20
     private static let logBytesMax = 1 << 20
     private static let manifestBytesMax = 16 << 20
-    /// Written out to the device piece by piece, so that a flush does not hold up the journal's sync.
+    /// Written out to the device piece by piece, so that a flush does not hold up the journal's
+    /// sync.
     private static let bytesPerSync: UInt64 = 1 << 20
     private static let logOnlyWarnings: Int32 = 2
 
