@@ -38,10 +38,11 @@ struct Balancer {
         spread = Spread(topology: topology, copies: places.upperBound)
         dropRepeated()
         quota = quotas()
-        keep()
+        let hasDropped = keep()
         fill()
+        if hasDropped { chain(costMax: 0) }
         shift()
-        chain()
+        chain(costMax: .max)
         fillAnyhow()
     }
 
@@ -119,8 +120,9 @@ struct Balancer {
     // MARK: Keep
 
     /// Empties as few places as must be so that every partition's rest can be completed to a good
-    /// set; among equals those of the nodes furthest above their quotas.
-    private mutating func keep() {
+    /// set; among equals those of the nodes furthest above their quotas. Whether it emptied any.
+    private mutating func keep() -> Bool {
+        var hasDropped = false
         for position in 0..<partitions {
             let partition = shuffled(position)
             let settled = (partition * width..<open(partition).lowerBound).map { slots[$0] }
@@ -142,7 +144,9 @@ struct Balancer {
                 }
             }
             for place in best.dropped { put(-1, at: place) }
+            hasDropped = true
         }
+        return hasDropped
     }
 
     // MARK: Fill and shift

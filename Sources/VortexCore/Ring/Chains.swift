@@ -9,7 +9,8 @@ extension Balancer {
         var to: Int32
     }
 
-    mutating func chain() {
+    /// Follows chains until there are none of at most `costMax` newly moved copies.
+    mutating func chain(costMax: Int) {
         guard surplus > 0 || hasVacancy else { return }
         var holdings = [[Int]](repeating: [], count: topology.nodeCount + 1)
         for partition in 0..<partitions {
@@ -18,17 +19,18 @@ extension Balancer {
             }
         }
         while true {
-            let cheapest = search(holdings, countingSteps: false)
+            let cheapest = search(holdings, costMax, countingSteps: false)
             if cheapest.isEmpty { return }
             if apply(cheapest, &holdings) { continue }
+            if costMax == 0 { return }
             // Two steps of the chain met in one partition. The chain of fewest steps cannot.
-            let shortest = search(holdings, countingSteps: true)
+            let shortest = search(holdings, .max, countingSteps: true)
             if shortest.isEmpty || !apply(shortest, &holdings) { return }
         }
     }
 
-    private func search(_ holdings: [[Int]], countingSteps: Bool) -> [Step] {
-        var search = ChainSearch(balancer: self, countingSteps: countingSteps)
+    private func search(_ holdings: [[Int]], _ costMax: Int, countingSteps: Bool) -> [Step] {
+        var search = ChainSearch(balancer: self, costMax: costMax, countingSteps: countingSteps)
         return search.run(holdings)
     }
 
@@ -64,6 +66,7 @@ extension Balancer {
 
 struct ChainSearch {
     let balancer: Balancer
+    let costMax: Int
     /// Every step costs the same, else only copies that newly move do.
     let countingSteps: Bool
     private var cost: [Int]
@@ -72,8 +75,9 @@ struct ChainSearch {
     private var unsettled: [Int32]
     private var queues: [[Int]] = [[]]
 
-    init(balancer: Balancer, countingSteps: Bool) {
+    init(balancer: Balancer, costMax: Int, countingSteps: Bool) {
         self.balancer = balancer
+        self.costMax = costMax
         self.countingSteps = countingSteps
         let nodes = balancer.topology.nodeCount
         cost = [Int](repeating: .max, count: nodes + 1)
@@ -90,7 +94,7 @@ struct ChainSearch {
         for node in 0..<vacant where balancer.load[node] > balancer.quota[node] { start(node) }
         start(vacant)
         var distance = 0
-        while distance < queues.count {
+        while distance < queues.count, distance <= costMax {
             var next = 0
             while next < queues[distance].count {
                 let node = queues[distance][next]
@@ -135,7 +139,7 @@ struct ChainSearch {
                 let former = balancer.open(partition).map { balancer.original[$0] }
                 reach(former.filter { $0 >= 0 && cost[Int($0)] > distance }, place, distance)
             }
-            guard !farther.isEmpty else { continue }
+            guard !farther.isEmpty, distance < costMax else { continue }
             reach(farther, place, distance + 1)
             farther.removeAll { cost[Int($0)] <= distance + 1 }
         }
