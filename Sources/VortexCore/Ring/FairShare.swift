@@ -36,7 +36,7 @@ struct FairShare {
         hostUpper = enoughHosts ? once : .infinity
         levelMax = once / (topology.weight.min() ?? 1)
         var hostsOfZone = [[Int]](repeating: [], count: topology.zoneCount)
-        for host in 0..<topology.hostCount { hostsOfZone[Int(topology.hostZone[host])].append(host) }
+        for (host, zone) in topology.hostZone.enumerated() { hostsOfZone[Int(zone)].append(host) }
         self.hostsOfZone = hostsOfZone
     }
 
