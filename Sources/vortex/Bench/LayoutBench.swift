@@ -1,8 +1,8 @@
 internal import ArgumentParser
 internal import VortexCore
 
-/// How long the owners of a large cluster take to compute: `vortex bench layout`. The bound is 2 s, so
-/// that a council member is never away longer than a suspicion takes.
+/// How long the owners of a large cluster take to compute: `vortex bench layout`. The bound is 2 s,
+/// so that a council member is never away longer than a suspicion takes.
 struct LayoutBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "layout",
@@ -65,7 +65,9 @@ struct LayoutBench: ParsableCommand {
             let start = ContinuousClock.now
             let assignment = assign()
             times.append(ContinuousClock.now - start)
-            if let previous { moved = ", \(assignment.moved(from: previous.owners(of:))) copies moved" }
+            if let previous {
+                moved = ", \(assignment.moved(from: previous.owners(of:))) copies moved"
+            }
         }
         times.sort()
         let milliseconds = times[2].components.attoseconds / 1_000_000_000_000_000
