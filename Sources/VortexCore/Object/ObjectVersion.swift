@@ -126,7 +126,7 @@ extension ByteReader {
         let size = try readNumber()
         guard size <= Limits.objectBytesMax else { throw .outOfRange(size) }
         let tag = try readEntityTag()
-        let modified = try readNumber()
+        let modified = try readMilliseconds()
         let id = try readID(ChangeID.self)
         let policy = try readByte()
         let attributes = try readObjectAttributes()
