@@ -1,3 +1,4 @@
+internal import Synchronization
 public import VortexCore
 public import VortexStore
 
@@ -24,23 +25,83 @@ public struct ClusterOptions: Sendable {
     }
 }
 
-/// One node of the cluster, and the procedures that its gateway runs.
+/// One node of the cluster, and the procedures that its gateway runs: `Object/Put.swift` is a whole
+/// PUT.
 public final class ClusterNode: Sendable {
     public let buffers: BufferPool
     let store: Store
+    let clock: any Clock
+    let entropy: any Entropy
+    let options: ClusterOptions
+    let coordinator: Coordinator
+    /// Bodies that this gateway is receiving.
+    let active: ActiveUploads
+    let startedMilliseconds: UInt64
+    let collected = Atomic<UInt64>(0)
 
-    init(store: Store, options: ClusterOptions) {
+    var node: NodeID { coordinator.node }
+    var boot: UInt32 { coordinator.boot }
+    var now: UInt64 { clock.wallMilliseconds }
+
+    private init(
+        store: Store, clock: any Clock, entropy: any Entropy, options: ClusterOptions,
+        coordinator: Coordinator
+    ) {
         self.store = store
+        self.clock = clock
+        self.entropy = entropy
+        self.options = options
+        self.coordinator = coordinator
+        active = ActiveUploads()
+        startedMilliseconds = clock.wallMilliseconds
         buffers = BufferPool(limitBytes: options.bufferBytes)
     }
 
-    /// Makes the cluster of one at the first start; raises the boot number at every start.
+    private static let bootNote = "boot"
+
+    /// Makes the cluster of one at the first start; raises the boot number at every start, durably and
+    /// before anything else, so that no ballot is ever used twice.
     public static func open(
         store: Store, clock: any Clock, entropy: any Entropy, options: ClusterOptions
     ) async throws(ClusterError) -> ClusterNode {
-        ClusterNode(store: store, options: options)
+        let owner: LocalOwner
+        let boot: UInt32
+        do throws(StoreError) {
+            boot = try await raiseBoot(store)
+            owner = try LocalOwner(store: store, node: store.identity.node, clock: clock)
+        } catch { throw ClusterError(error) }
+        let coordinator = Coordinator(
+            node: store.identity.node, boot: boot, owner: owner, clock: clock, entropy: entropy)
+        return ClusterNode(
+            store: store, clock: clock, entropy: entropy, options: options,
+            coordinator: coordinator)
     }
 
-    /// Expiry of uploads, collecting, purging. Ends when its task is cancelled.
-    public func run() async {}
+    private static func raiseBoot(_ store: Store) async throws(StoreError) -> UInt32 {
+        var boot: UInt32 = 0
+        if let note = try store.note(bootNote) {
+            do throws(CodingError) {
+                boot = try ByteReader.decode(note) { (reader) throws(CodingError) in
+                    try reader.readFixed(UInt32.self)
+                }
+            } catch { throw .coding(error) }
+        }
+        guard boot < .max else { throw .coding(.outOfRange(UInt64(boot))) }
+        var writer = ByteWriter()
+        writer.write(fixed: boot + 1)
+        try await store.setNote(bootNote, writer.bytes)
+        return boot + 1
+    }
+
+    // MARK: Ids
+
+    func newChange() -> ChangeID { ChangeID(milliseconds: now, tag: 0, random: entropy.next()) }
+
+    func newBlob() -> BlobID { BlobID(milliseconds: now, tag: 0, random: entropy.next()) }
+
+    /// The tag leads from an upload's id to the partition of its object.
+    func newUpload(for key: RowKey) -> UploadID {
+        UploadID(
+            milliseconds: now, tag: UInt16(key.ringHash >> 48), random: entropy.next())
+    }
 }
