@@ -72,6 +72,14 @@ public struct JSONWriter: Sendable {
         key(name)
         value(utf8: utf8)
     }
+    /// An array whose values another writer has written, one after the other.
+    public mutating func array(_ name: StaticString, finished values: JSONWriter) {
+        key(name)
+        bytes.append(UInt8(ascii: "["))
+        bytes.append(contentsOf: values.bytes)
+        bytes.append(UInt8(ascii: "]"))
+        needsComma = true
+    }
     public mutating func null(_ name: StaticString) {
         key(name)
         raw("null")
