@@ -35,7 +35,7 @@ public enum ContentHeaders {
             guard bytes <= Limits.metadataBytesMax else { throw .tooLarge(.userMetadata) }
         }
         metadata.sort { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
-        attributes.userMetadata = metadata.map { UserMetadatum(name: $0.name, value: $0.value) }
+        attributes.userMetadata = metadata.map { UserMetadata(name: $0.name, value: $0.value) }
         return attributes
     }
 

@@ -1,4 +1,5 @@
 internal import Crypto
+public import VortexCluster
 
 /// The digests that a request promises for its body: Content-MD5 (RFC 1864), and sha-256 in
 /// Content-Digest and Repr-Digest (RFC 9530). Content and representation are the same bytes in a PUT
@@ -68,4 +69,16 @@ public struct BodyDigest: Sendable {
         }
         return true
     }
+}
+
+/// SHA-256 for `ClusterOptions.makeSHA256`: the cluster itself knows no cryptographic library.
+public struct SHA256Digest: StreamDigest {
+    private var state = SHA256()
+
+    public init() {}
+
+    public mutating func update(_ bytes: UnsafeRawBufferPointer) {
+        state.update(bufferPointer: bytes)
+    }
+    public func finish() -> [UInt8] { Array(state.finalize()) }
 }

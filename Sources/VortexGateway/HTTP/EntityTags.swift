@@ -1,5 +1,5 @@
-/// An entity tag without its quotes (RFC 9110, 8.8.3).
-public struct EntityTag: Sendable, Hashable {
+/// An entity tag as a client sends it, without its quotes (RFC 9110, 8.8.3).
+public struct ClientTag: Sendable, Hashable {
     public var value: String
     public var isWeak: Bool
 
@@ -8,7 +8,7 @@ public struct EntityTag: Sendable, Hashable {
         self.isWeak = isWeak
     }
 
-    static func scan(_ scanner: inout FieldScanner) -> EntityTag? {
+    static func scan(_ scanner: inout FieldScanner) -> ClientTag? {
         let isWeak = scanner.peek == UInt8(ascii: "W")
         if isWeak {
             guard scanner.take("W"), scanner.take("/") else { return nil }
@@ -16,14 +16,14 @@ public struct EntityTag: Sendable, Hashable {
         guard scanner.take("\"") else { return nil }
         let value = scanner.take { $0 == 0x21 || (0x23...0x7e).contains($0) || $0 >= 0x80 }
         guard scanner.take("\"") else { return nil }
-        return EntityTag(String(decoding: value, as: UTF8.self), isWeak: isWeak)
+        return ClientTag(String(decoding: value, as: UTF8.self), isWeak: isWeak)
     }
 }
 
 /// The value of If-Match or If-None-Match.
 public enum EntityTagList: Sendable, Hashable {
     case any
-    case tags([EntityTag])
+    case tags([ClientTag])
 
     /// `lines` are all the fields of that name, nil without one; empty list elements are skipped, as
     /// RFC 9110, 5.6.1.2 asks. A list without an element, or `*` beside a tag, is malformed.
@@ -32,7 +32,7 @@ public enum EntityTagList: Sendable, Hashable {
     ) throws(RequestError) -> EntityTagList? {
         guard !lines.isEmpty else { return nil }
         var scanner = FieldScanner(lines: lines)
-        var tags: [EntityTag] = []
+        var tags: [ClientTag] = []
         scanner.skipWhitespace()
         if scanner.take("*") {
             scanner.skipWhitespace()
@@ -41,7 +41,7 @@ public enum EntityTagList: Sendable, Hashable {
         }
         while !scanner.isAtEnd {
             if scanner.peek != UInt8(ascii: ",") {
-                guard let tag = EntityTag.scan(&scanner) else { throw .malformed(part) }
+                guard let tag = ClientTag.scan(&scanner) else { throw .malformed(part) }
                 tags.append(tag)
                 scanner.skipWhitespace()
             }

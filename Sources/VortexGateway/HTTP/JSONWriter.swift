@@ -1,3 +1,5 @@
+public import VortexCore
+
 /// The one JSON encoder: straight into bytes, in the order of the calls. It does not check that the calls
 /// make a document; `key` and the values place the commas.
 public struct JSONWriter: Sendable {
@@ -67,6 +69,11 @@ public struct JSONWriter: Sendable {
         key(name)
         value(time: milliseconds)
     }
+    /// A version's tag, without quotes of its own.
+    public mutating func member(_ name: StaticString, tag: EntityTag) {
+        key(name)
+        value(tag: tag)
+    }
     /// UTF-8 bytes; the caller knows that they are.
     public mutating func member(_ name: StaticString, utf8: [UInt8]) {
         key(name)
@@ -116,6 +123,23 @@ public struct JSONWriter: Sendable {
             bytes.append(contentsOf: buffer[start..<20])
         }
         needsComma = true
+    }
+    public mutating func value(tag: EntityTag) {
+        separate()
+        bytes.append(UInt8(ascii: "\""))
+        append(hex: tag.digest.high)
+        append(hex: tag.digest.low)
+        if tag.parts > 0 {
+            bytes.append(UInt8(ascii: "-"))
+            value(UInt64(tag.parts))
+        }
+        bytes.append(UInt8(ascii: "\""))
+        needsComma = true
+    }
+    private mutating func append(hex number: UInt64) {
+        for shift in stride(from: UInt64(60), through: 0, by: -4) {
+            bytes.append(Self.hexDigits[Int(number >> shift & 15)])
+        }
     }
     public mutating func value(time milliseconds: UInt64) {
         separate()

@@ -107,14 +107,14 @@ public enum ByteRanges {
 /// If-Range (RFC 9110, 13.1.5): the ranges count only while the object is still the one that the client
 /// has a part of.
 public enum RangeCondition: Sendable, Hashable {
-    case tag(EntityTag)
+    case tag(ClientTag)
     case modifiedSeconds(Int64)
     /// Neither a tag nor a date: never true.
     case invalid
 
     public init(_ text: String, nowSeconds: Int64) {
         var scanner = FieldScanner(text)
-        if let tag = EntityTag.scan(&scanner), scanner.isAtEnd {
+        if let tag = ClientTag.scan(&scanner), scanner.isAtEnd {
             self = .tag(tag)
         } else if let seconds = HTTPDate.seconds(text, nowSeconds: nowSeconds) {
             self = .modifiedSeconds(seconds)

@@ -62,7 +62,7 @@ private struct ListPageWriter: ListSink {
         objects.key("key")
         objects.value(utf8: key)
         objects.member("size", summary.size)
-        objects.member("etag", summary.etag)
+        objects.member("etag", tag: summary.tag)
         objects.member("modified", time: summary.modifiedMilliseconds)
         objects.endObject()
     }

@@ -16,12 +16,10 @@ extension RESTHandler {
         }
         try call.requireLength()
         let body = call.exchange.body
-        // The answer owed to a repeated request comes before its condition, and only `put` knows it.
-        let early = write.idempotency == nil ? write.condition : WriteCondition()
         try await asking { () async throws(ClusterError) in
             try await self.node.admitPut(
-                bucket: write.bucket, key: write.key, condition: early,
-                expectedBytes: body.expectedBytes)
+                bucket: write.bucket, key: write.key, condition: write.condition,
+                expectedBytes: body.expectedBytes, idempotency: write.idempotency)
         }
         let source = write.digests.isEmpty ? body : DigestingBody(body, write.digests)
         let result = try await asking { () async throws(ClusterError) in
@@ -155,7 +153,12 @@ extension ObjectVersion {
     }
 
     var headers: [(String, String)] {
-        identity + [("Accept-Ranges", "bytes")] + ContentHeaders.headers(of: attributes)
+        var headers = identity
+        headers.append(("Accept-Ranges", "bytes"))
+        if let sha256 {
+            headers.append(("Repr-Digest", "sha-256=:\(Base64.encode(sha256)):"))
+        }
+        return headers + ContentHeaders.headers(of: attributes)
     }
 
     /// The fields that a 304 repeats (RFC 9110, 15.4.5).

@@ -6,11 +6,11 @@ struct ConditionTests {
     @Test(arguments: [
         (["*"], EntityTagList.any),
         ([" * "], .any),
-        (["\"a\""], .tags([EntityTag("a")])),
-        (["\"a\", W/\"b\""], .tags([EntityTag("a"), EntityTag("b", isWeak: true)])),
-        (["\"a\"", "\"b\""], .tags([EntityTag("a"), EntityTag("b")])),
-        ([", ,\"a,b\" ,"], .tags([EntityTag("a,b")])),
-        (["\"\""], .tags([EntityTag("")])),
+        (["\"a\""], .tags([ClientTag("a")])),
+        (["\"a\", W/\"b\""], .tags([ClientTag("a"), ClientTag("b", isWeak: true)])),
+        (["\"a\"", "\"b\""], .tags([ClientTag("a"), ClientTag("b")])),
+        ([", ,\"a,b\" ,"], .tags([ClientTag("a,b")])),
+        (["\"\""], .tags([ClientTag("")])),
         ([], nil),
     ] as [([String], EntityTagList?)])
     func `tag lists are read`(lines: [String], list: EntityTagList?) throws {
@@ -24,9 +24,9 @@ struct ConditionTests {
         }
     }
 
-    static let tag = EntityTagList.tags([EntityTag("e")])
-    static let other = EntityTagList.tags([EntityTag("x")])
-    static let weak = EntityTagList.tags([EntityTag("e", isWeak: true)])
+    static let tag = EntityTagList.tags([ClientTag("e")])
+    static let other = EntityTagList.tags([ClientTag("x")])
+    static let weak = EntityTagList.tags([ClientTag("e", isWeak: true)])
 
     /// The object's tag is `e`, it was modified at 100.
     @Test(arguments: [
