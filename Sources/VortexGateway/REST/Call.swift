@@ -4,19 +4,19 @@ internal import VortexCore
 
 /// One request with its route: what handlers ask of it, parsed and bounded.
 struct Call {
-    let exchange: Exchange
+    let headers: HeaderFields
+    let body: any BodySource
     let operation: Operation
     private let parameters: [[UInt8]]
     let query: Query
 
-    init(_ exchange: Exchange, _ match: Routes.Match, _ query: Query) {
-        self.exchange = exchange
+    init(_ head: RequestHead, _ body: any BodySource, _ match: Routes.Match, _ query: Query) {
+        headers = head.headers
+        self.body = body
         operation = match.route.operation
         parameters = match.parameters
         self.query = query
     }
-
-    var headers: HeaderFields { exchange.head.headers }
 
     /// The bucket of the path. What is no name finds no bucket, or is refused by the cluster.
     func bucket() throws(RequestError) -> String {

@@ -15,7 +15,7 @@ extension RESTHandler {
                 idempotency: try call.idempotencyKey())
         }
         try call.requireLength()
-        let body = call.exchange.body
+        let body = call.body
         try await asking { () async throws(ClusterError) in
             try await self.node.admitPut(
                 bucket: write.bucket, key: write.key, condition: write.condition,

@@ -31,17 +31,22 @@ public final class RESTHandler: RequestHandler {
     var nowSeconds: Int64 { Int64(clock.wallMilliseconds / 1_000) }
 
     public func handle(_ exchange: Exchange) async -> Response {
-        let response: Response
-        do throws(Problem) {
-            response = try await answer(exchange)
-        } catch {
-            response = error.response(requestID: exchange.head.requestID)
-        }
-        return exchange.head.method == "HEAD" ? response.withoutBody : response
+        await respond(to: exchange.head, body: exchange.body)
     }
 
-    private func answer(_ exchange: Exchange) async throws(Problem) -> Response {
-        let head = exchange.head
+    func respond(to head: RequestHead, body: any BodySource) async -> Response {
+        let response: Response
+        do throws(Problem) {
+            response = try await answer(head, body)
+        } catch {
+            response = error.response(requestID: head.requestID)
+        }
+        return head.method == "HEAD" ? response.withoutBody : response
+    }
+
+    private func answer(
+        _ head: RequestHead, _ body: any BodySource
+    ) async throws(Problem) -> Response {
         let target = try parsing { () throws(RequestError) in try RequestTarget(head.target) }
         let match: Routes.Match
         do throws(RequestError) {
@@ -53,7 +58,7 @@ public final class RESTHandler: RequestHandler {
         guard match.route.isOpen || isAdmitted(head) else {
             throw Problem(RequestError.unauthenticated)
         }
-        return try await dispatch(Call(exchange, match, target.query))
+        return try await dispatch(Call(head, body, match, target.query))
     }
 
     private func isAdmitted(_ head: RequestHead) -> Bool {

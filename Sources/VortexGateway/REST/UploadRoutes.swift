@@ -20,7 +20,7 @@ extension RESTHandler {
             )
         }
         let part = try parsing { () throws(RequestError) in try UploadPart(call) }
-        let expected = part.length ?? (part.completes ? call.exchange.body.expectedBytes : nil)
+        let expected = part.length ?? (part.completes ? call.body.expectedBytes : nil)
         let created = try await asking { () async throws(ClusterError) in
             try await self.node.createUpload(
                 bucket: bucket, key: key, attributes: attributes, condition: condition,
@@ -59,7 +59,7 @@ extension RESTHandler {
     private func append(
         _ call: Call, _ part: UploadPart, to id: UploadID, at offset: UInt64
     ) async throws(Problem) -> UploadInfo {
-        let body = call.exchange.body
+        let body = call.body
         let source = part.digests.isEmpty ? body : DigestingBody(body, part.digests)
         return try await asking { () async throws(ClusterError) in
             try await self.node.append(to: id, offset: offset, body: source)
