@@ -29,7 +29,8 @@ public final class ObjectBody: ContentStream {
         var filled = 0
         while filled < memory.count {
             let count = try await read(
-                at: UInt64(filled), into: UnsafeMutableRawBufferPointer(rebasing: memory[filled...]))
+                at: UInt64(filled), into: UnsafeMutableRawBufferPointer(rebasing: memory[filled...])
+            )
             guard count > 0 else { throw .damaged }
             filled += count
         }

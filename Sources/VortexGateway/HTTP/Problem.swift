@@ -88,13 +88,16 @@ extension Problem {
         case .tooLarge(let limitBytes):
             self.init(ProblemType.contentTooLarge, "At most \(limitBytes) bytes are accepted.")
         case .metadataTooLarge:
-            self.init(ProblemType.metadataTooLarge, "At most \(Limits.metadataBytesMax) bytes are kept.")
+            self.init(
+                ProblemType.metadataTooLarge, "At most \(Limits.metadataBytesMax) bytes are kept.")
         case .tooManyUploads:
-            self.init(ProblemType.tooManyUploads, "At most \(Limits.openUploadsPerRowMax) are kept open.")
+            self.init(
+                ProblemType.tooManyUploads, "At most \(Limits.openUploadsPerRowMax) are kept open.")
         case .uploadBusy: self.init(ProblemType.uploadBusy)
         case .idempotencyMismatch: self.init(ProblemType.idempotencyMismatch)
         case .digestMismatch: self.init(ProblemType.digestMismatch, "Nothing was stored.")
-        case .bodyEndedEarly, .bodyAborted: self.init(ProblemType.bodyEndedEarly, "Nothing was stored.")
+        case .bodyEndedEarly, .bodyAborted:
+            self.init(ProblemType.bodyEndedEarly, "Nothing was stored.")
         case .bodyTimedOut: self.init(ProblemType.requestTimeout, "Nothing was stored.")
         case .bodyMalformed: self.init(ProblemType.bodyMalformed, "Nothing was stored.")
         case .noQuorum: self.init(ProblemType.noQuorum)

@@ -86,8 +86,9 @@ public enum ByteRanges {
         let sorted = ranges.sorted { $0.lowerBound < $1.lowerBound }
         var joined: [Range<UInt64>] = []
         for range in sorted {
-            if let last = joined.last, range.lowerBound <= last.upperBound
-                || range.lowerBound - last.upperBound < gapBytes
+            if let last = joined.last,
+                range.lowerBound <= last.upperBound
+                    || range.lowerBound - last.upperBound < gapBytes
             {
                 joined[joined.count - 1] =
                     last.lowerBound..<max(last.upperBound, range.upperBound)

@@ -1,6 +1,6 @@
+internal import Synchronization
 public import VortexCluster
 public import VortexCore
-internal import Synchronization
 
 /// The REST API under `/v1` (openapi.yaml): finds the route, checks the token, asks the handlers, and
 /// turns what they throw into problem details.

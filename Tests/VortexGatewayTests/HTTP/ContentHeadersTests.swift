@@ -26,15 +26,16 @@ struct ContentHeadersTests {
             ContentHeaders.headers(of: ObjectAttributes()).map(\.1) == ["application/octet-stream"])
     }
 
-    @Test(arguments: [
-        ([("content-type", "a\nb")], .malformed(.contentHeader)),
-        ([("content-type", "a"), ("Content-Type", "b")], .duplicate(.contentHeader)),
-        ([("x-vortex-meta-", "b")], .malformed(.userMetadata)),
-        ([("x-vortex-meta-a b", "b")], .malformed(.userMetadata)),
-        ([("x-vortex-meta-a", "\u{0}")], .malformed(.userMetadata)),
-        ([("x-vortex-meta-a", "1"), ("x-vortex-meta-A", "2")], .duplicate(.userMetadata)),
-        ([("x-vortex-meta-a", String(repeating: "x", count: 8_192))], .tooLarge(.userMetadata)),
-    ] as [(Headers, RequestError)])
+    @Test(
+        arguments: [
+            ([("content-type", "a\nb")], .malformed(.contentHeader)),
+            ([("content-type", "a"), ("Content-Type", "b")], .duplicate(.contentHeader)),
+            ([("x-vortex-meta-", "b")], .malformed(.userMetadata)),
+            ([("x-vortex-meta-a b", "b")], .malformed(.userMetadata)),
+            ([("x-vortex-meta-a", "\u{0}")], .malformed(.userMetadata)),
+            ([("x-vortex-meta-a", "1"), ("x-vortex-meta-A", "2")], .duplicate(.userMetadata)),
+            ([("x-vortex-meta-a", String(repeating: "x", count: 8_192))], .tooLarge(.userMetadata)),
+        ] as [(Headers, RequestError)])
     func `what cannot be kept is refused`(headers: Headers, error: RequestError) {
         #expect(throws: error) { try ContentHeaders.attributes(of: headers) }
     }
@@ -61,11 +62,13 @@ struct ContentHeadersTests {
         try UnsupportedHeaders.refuse(headers)
     }
 
-    @Test(arguments: [
-        ("Bearer secret", true), ("bearer  secret", true), ("Bearer secre", false),
-        ("Bearer secretsecret", false), ("Bearer ", false), ("Basic secret", false), (nil, false),
-        ("Bearer Secret", false), ("Bearer secret ", false),
-    ] as [(String?, Bool)])
+    @Test(
+        arguments: [
+            ("Bearer secret", true), ("bearer  secret", true), ("Bearer secre", false),
+            ("Bearer secretsecret", false), ("Bearer ", false), ("Basic secret", false),
+            (nil, false),
+            ("Bearer Secret", false), ("Bearer secret ", false),
+        ] as [(String?, Bool)])
     func `only the whole token is let in`(authorization: String?, admitted: Bool) {
         #expect(BearerToken(Array("secret".utf8)).admits(authorization) == admitted)
     }

@@ -6,17 +6,18 @@ struct DigestsTests {
     static let hello = Array("hello".utf8)
     static let sha = "sha-256=:LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=:"
 
-    @Test(arguments: [
-        (["XUFAKrxLKna5cZ2REBfFkg=="], [], [], true),
-        (["XUFAKrxLKna5cZ2REBfFkA=="], [], [], false),
-        ([], [sha], [], true), ([], [], [sha], true), ([], [sha], [sha], true),
-        ([], ["sha-512=:AAAA:, " + sha], [], true),
-        ([], ["unknown=(1 2 \"x\");a=b;c, " + sha + ";p=?1"], [], true),
-        ([], ["a=1", sha], [], true),
-        ([], ["sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:"], [], false),
-        ([], [sha], ["sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:"], false),
-        ([], ["md5=:AAAA:"], [], true), ([], [], [], true),
-    ] as [([String], [String], [String], Bool)])
+    @Test(
+        arguments: [
+            (["XUFAKrxLKna5cZ2REBfFkg=="], [], [], true),
+            (["XUFAKrxLKna5cZ2REBfFkA=="], [], [], false),
+            ([], [sha], [], true), ([], [], [sha], true), ([], [sha], [sha], true),
+            ([], ["sha-512=:AAAA:, " + sha], [], true),
+            ([], ["unknown=(1 2 \"x\");a=b;c, " + sha + ";p=?1"], [], true),
+            ([], ["a=1", sha], [], true),
+            ([], ["sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:"], [], false),
+            ([], [sha], ["sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:"], false),
+            ([], ["md5=:AAAA:"], [], true), ([], [], [], true),
+        ] as [([String], [String], [String], Bool)])
     func `a body matches its promised digests or not`(
         md5: [String], content: [String], repr: [String], matches: Bool
     ) throws {

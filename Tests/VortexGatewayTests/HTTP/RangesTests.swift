@@ -3,32 +3,33 @@ import Testing
 @testable import VortexGateway
 
 struct RangesTests {
-    @Test(arguments: [
-        ("bytes=0-0", 10, .ranges([0..<1])),
-        ("bytes=0-", 10, .ranges([0..<10])),
-        ("bytes=3-5", 10, .ranges([3..<6])),
-        ("BYTES= 3-5 ,", 10, .ranges([3..<6])),
-        ("bytes=3-500", 10, .ranges([3..<10])),
-        ("bytes=-3", 10, .ranges([7..<10])),
-        ("bytes=-30", 10, .ranges([0..<10])),
-        ("bytes=9-99999999999999999999999", 10, .ranges([9..<10])),
-        ("bytes=10-", 10, .unsatisfiable),
-        ("bytes=99999999999999999999999-", 10, .unsatisfiable),
-        ("bytes=-0", 10, .unsatisfiable),
-        ("bytes=20-30,-0", 10, .unsatisfiable),
-        ("bytes=20-30,0-1", 10, .ranges([0..<2])),
-        ("bytes=0-", 0, .unsatisfiable),
-        ("bytes=-5", 0, .whole),
-        ("bytes=5-3", 10, .whole), ("bytes=", 10, .whole), ("bytes=a-b", 10, .whole),
-        ("bytes", 10, .whole), ("bytes=1", 10, .whole), ("lines=1-2", 10, .whole),
-        ("bytes=--1", 10, .whole), ("bytes=1-2x", 10, .whole), ("bytes=0-1;2-3", 10, .whole),
-        ("bytes=0-1,500-501", 1_000, .ranges([0..<2, 500..<502])),
-        ("bytes=500-501,0-1", 1_000, .ranges([500..<502, 0..<2])),
-        ("bytes=0-99,50-149", 1_000, .ranges([0..<150])),
-        ("bytes=500-599,0-9,550-649", 1_000, .ranges([0..<10, 500..<650])),
-        ("bytes=0-9,20-29", 1_000, .ranges([0..<30])),
-        ("bytes=0-0,-1", 1_000, .ranges([0..<1, 999..<1_000])),
-    ] as [(String, UInt64, ByteRanges.Selection)])
+    @Test(
+        arguments: [
+            ("bytes=0-0", 10, .ranges([0..<1])),
+            ("bytes=0-", 10, .ranges([0..<10])),
+            ("bytes=3-5", 10, .ranges([3..<6])),
+            ("BYTES= 3-5 ,", 10, .ranges([3..<6])),
+            ("bytes=3-500", 10, .ranges([3..<10])),
+            ("bytes=-3", 10, .ranges([7..<10])),
+            ("bytes=-30", 10, .ranges([0..<10])),
+            ("bytes=9-99999999999999999999999", 10, .ranges([9..<10])),
+            ("bytes=10-", 10, .unsatisfiable),
+            ("bytes=99999999999999999999999-", 10, .unsatisfiable),
+            ("bytes=-0", 10, .unsatisfiable),
+            ("bytes=20-30,-0", 10, .unsatisfiable),
+            ("bytes=20-30,0-1", 10, .ranges([0..<2])),
+            ("bytes=0-", 0, .unsatisfiable),
+            ("bytes=-5", 0, .whole),
+            ("bytes=5-3", 10, .whole), ("bytes=", 10, .whole), ("bytes=a-b", 10, .whole),
+            ("bytes", 10, .whole), ("bytes=1", 10, .whole), ("lines=1-2", 10, .whole),
+            ("bytes=--1", 10, .whole), ("bytes=1-2x", 10, .whole), ("bytes=0-1;2-3", 10, .whole),
+            ("bytes=0-1,500-501", 1_000, .ranges([0..<2, 500..<502])),
+            ("bytes=500-501,0-1", 1_000, .ranges([500..<502, 0..<2])),
+            ("bytes=0-99,50-149", 1_000, .ranges([0..<150])),
+            ("bytes=500-599,0-9,550-649", 1_000, .ranges([0..<10, 500..<650])),
+            ("bytes=0-9,20-29", 1_000, .ranges([0..<30])),
+            ("bytes=0-0,-1", 1_000, .ranges([0..<1, 999..<1_000])),
+        ] as [(String, UInt64, ByteRanges.Selection)])
     func `a Range selects`(line: String, size: UInt64, selection: ByteRanges.Selection) {
         #expect(ByteRanges.select([line], size: size) == selection)
     }
@@ -54,7 +55,9 @@ struct RangesTests {
                 #expect(left.upperBound < right.lowerBound)
             }
         }
-        #expect(ByteRanges.select(["bytes=0-18446744073709551615"], size: .max) == .ranges([0..<UInt64.max]))
+        #expect(
+            ByteRanges.select(["bytes=0-18446744073709551615"], size: .max)
+                == .ranges([0..<UInt64.max]))
     }
 
     @Test(arguments: [

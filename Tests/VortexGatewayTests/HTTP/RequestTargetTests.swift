@@ -84,8 +84,9 @@ struct SeededGenerator: RandomNumberGenerator {
     }
     mutating func text(from alphabet: String, upTo length: Int) -> String {
         let letters = Array(alphabet)
-        return String((0..<Int.random(in: 0...length, using: &self)).map { _ in
-            letters.randomElement(using: &self)!
-        })
+        return String(
+            (0..<Int.random(in: 0...length, using: &self)).map { _ in
+                letters.randomElement(using: &self)!
+            })
     }
 }

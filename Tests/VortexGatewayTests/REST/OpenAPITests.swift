@@ -53,7 +53,9 @@ struct OpenAPITests {
 
     @Test func `it has the problems' statuses as responses`() {
         for status in Set(ProblemType.allCases.map(\.status)) {
-            let isSaid = lines.contains { $0.contains("'\(status)':") || $0.contains("status: \(status)") }
+            let isSaid = lines.contains {
+                $0.contains("'\(status)':") || $0.contains("status: \(status)")
+            }
             #expect(isSaid, "\(status)")
         }
     }

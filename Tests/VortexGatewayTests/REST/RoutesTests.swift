@@ -3,20 +3,21 @@ import Testing
 @testable import VortexGateway
 
 struct RoutesTests {
-    @Test(arguments: [
-        ("PUT", "/v1/objects/b/a/b//../", .putObject, ["b", "a/b//../"]),
-        ("GET", "/v1/objects/b/", .getObject, ["b", ""]),
-        ("GET", "/v1/objects/b?prefix=x", .listObjects, ["b"]),
-        ("HEAD", "/v1/buckets", .headBuckets, []),
-        ("DELETE", "/v1/buckets/b", .deleteBucket, ["b"]),
-        ("POST", "/v1/uploads?bucket=b&key=k", .createUpload, []),
-        ("PATCH", "/v1/uploads/7", .appendUpload, ["7"]),
-        ("POST", "/v1/uploads/7/complete", .completeUpload, ["7"]),
-        ("GET", "/v1/placement/b/k/k", .placement, ["b", "k/k"]),
-        ("GET", "/v1/health/live", .live, []),
-        ("GET", "/%761/status", .status, []),
-        ("GET", "http://h:1/v1/status", .status, []),
-    ] as [(String, String, Operation, [String])])
+    @Test(
+        arguments: [
+            ("PUT", "/v1/objects/b/a/b//../", .putObject, ["b", "a/b//../"]),
+            ("GET", "/v1/objects/b/", .getObject, ["b", ""]),
+            ("GET", "/v1/objects/b?prefix=x", .listObjects, ["b"]),
+            ("HEAD", "/v1/buckets", .headBuckets, []),
+            ("DELETE", "/v1/buckets/b", .deleteBucket, ["b"]),
+            ("POST", "/v1/uploads?bucket=b&key=k", .createUpload, []),
+            ("PATCH", "/v1/uploads/7", .appendUpload, ["7"]),
+            ("POST", "/v1/uploads/7/complete", .completeUpload, ["7"]),
+            ("GET", "/v1/placement/b/k/k", .placement, ["b", "k/k"]),
+            ("GET", "/v1/health/live", .live, []),
+            ("GET", "/%761/status", .status, []),
+            ("GET", "http://h:1/v1/status", .status, []),
+        ] as [(String, String, Operation, [String])])
     func `a request finds its route`(
         method: String, raw: String, operation: Operation, parameters: [String]
     ) throws {
@@ -49,8 +50,9 @@ struct RoutesTests {
     }
 
     @Test func `every operation has one route, and GET has its HEAD`() {
-        #expect(Routes.table.map(\.operation.rawValue).sorted()
-            == Operation.allCases.map(\.rawValue).sorted())
+        #expect(
+            Routes.table.map(\.operation.rawValue).sorted()
+                == Operation.allCases.map(\.rawValue).sorted())
         for route in Routes.table where route.method == "GET" {
             #expect(
                 Routes.table.contains { $0.method == "HEAD" && $0.pattern == route.pattern })
