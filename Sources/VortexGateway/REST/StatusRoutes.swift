@@ -29,7 +29,7 @@ extension RESTHandler {
         try parsing { () throws(RequestError) in try call.query.allow(only: []) }
         return Response(
             status: 200, headers: [("Content-Type", "text/plain; version=0.0.4; charset=utf-8")],
-            content: .bytes(metrics.render()))
+            content: .bytes(metrics.render() + StatusMetrics(await node.status()).bytes))
     }
 
     func live(_ call: Call) throws(Problem) -> Response {
