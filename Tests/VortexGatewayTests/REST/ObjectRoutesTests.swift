@@ -144,13 +144,10 @@ struct ObjectRoutesTests {
     ])
     func `odd keys are kept as they are`(raw: String) async throws {
         try await withBucket { gateway in
-            var target = "/v1/objects/files/"
-            for byte in raw.utf8 {
-                target += byte > 0x20 ? String(UnicodeScalar(byte)) : "%20"
-            }
-            if raw == "🦑" { target = "/v1/objects/files/%F0%9F%A6%91" }
-            #expect(try await gateway.send("PUT", target, body: "x").status == 201)
-            #expect(try await gateway.send("GET", target).text == "x")
+            let target = "/v1/objects/files/" + raw.replacing(" ", with: "%20")
+            let put = try await gateway.send("PUT", target, body: raw)
+            let get = try await gateway.send("GET", target)
+            #expect(put.status == 201 && get.text == raw)
         }
     }
 }
