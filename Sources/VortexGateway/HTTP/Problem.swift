@@ -1,0 +1,113 @@
+public import VortexCluster
+internal import VortexCore
+
+/// An RFC 9457 problem: what a request gets instead of an answer. Here, and nowhere else, failures
+/// become HTTP.
+public struct Problem: Error, Sendable, Hashable {
+    public struct Header: Sendable, Hashable {
+        public var name: String
+        public var value: String
+    }
+
+    public var type: ProblemType
+    public var detail: String
+    public var headers: [Header] = []
+
+    public init(_ type: ProblemType, _ detail: String = "", headers: [Header] = []) {
+        self.type = type
+        self.detail = detail
+        self.headers = headers
+        if let seconds = type.retryAfterSeconds {
+            self.headers.append(Header(name: "Retry-After", value: String(seconds)))
+        }
+        if type == .unauthenticated {
+            self.headers.append(
+                Header(name: "WWW-Authenticate", value: "Bearer realm=\"vortex\""))
+        }
+    }
+
+    /// The body: application/problem+json. `instance` is the request's id.
+    public func json(instance: String) -> [UInt8] {
+        var json = JSONWriter()
+        json.object { json in
+            json.member("type", type.uri)
+            json.member("title", type.title)
+            json.member("status", type.status)
+            if !detail.isEmpty { json.member("detail", detail) }
+            json.member("instance", instance)
+        }
+        return json.bytes
+    }
+}
+
+extension Problem {
+    public init(_ error: RequestError) {
+        switch error {
+        case .malformed(.key): self.init(.invalidKey, "A key is UTF-8 of 1 to 1,024 bytes.")
+        case .malformed(let part):
+            self.init(.malformedRequest, "The \(part.rawValue) is malformed or out of bounds.")
+        case .duplicate(let part):
+            self.init(.duplicateParameter, "The \(part.rawValue) has something twice.")
+        case .missing(let part):
+            self.init(.missingParameter, "The \(part.rawValue) is required here.")
+        case .unknownParameter:
+            self.init(.unknownParameter, "openapi.yaml lists the parameters of each path.")
+        case .unsupported(let part):
+            self.init(.notImplemented, "The \(part.rawValue) would change what is done.")
+        case .tooLarge(.userMetadata), .tooLarge(.contentHeader):
+            self.init(.metadataTooLarge, "At most \(Limits.metadataBytesMax) bytes are kept.")
+        case .tooLarge(let part):
+            self.init(.malformedRequest, "The \(part.rawValue) is too large.")
+        case .unauthenticated: self.init(.unauthenticated)
+        case .noSuchRoute: self.init(.noSuchRoute)
+        case .methodNotAllowed(let allow):
+            self.init(.methodNotAllowed, headers: [Header(name: "Allow", value: allow)])
+        }
+    }
+}
+
+extension Problem {
+    public init(_ error: ClusterError) {
+        switch error {
+        case .noSuchBucket: self.init(ProblemType.noSuchBucket)
+        case .bucketExists: self.init(ProblemType.bucketExists)
+        case .bucketNotEmpty: self.init(ProblemType.bucketNotEmpty)
+        case .invalidBucketName:
+            self.init(
+                ProblemType.invalidBucketName,
+                "A name has 3 to 63 lower-case letters, digits, dots and hyphens.")
+        case .invalidKey: self.init(ProblemType.invalidKey, "A key is UTF-8 of 1 to 1,024 bytes.")
+        case .noSuchObject: self.init(ProblemType.noSuchObject)
+        case .noSuchUpload: self.init(ProblemType.noSuchUpload)
+        case .uploadExpired: self.init(ProblemType.uploadExpired, "Nothing was stored.")
+        case .preconditionFailed, .notModified: self.init(ProblemType.preconditionFailed)
+        case .offsetMismatch(let expected):
+            self.init(
+                ProblemType.offsetMismatch, "The upload is at offset \(expected).",
+                headers: [Header(name: "Upload-Offset", value: String(expected))])
+        case .tooLarge(let limitBytes):
+            self.init(ProblemType.contentTooLarge, "At most \(limitBytes) bytes are accepted.")
+        case .metadataTooLarge:
+            self.init(
+                ProblemType.metadataTooLarge, "At most \(Limits.metadataBytesMax) bytes are kept.")
+        case .tooManyUploads:
+            self.init(
+                ProblemType.tooManyUploads, "At most \(Limits.openUploadsPerRowMax) are kept open.")
+        case .uploadBusy: self.init(ProblemType.uploadBusy)
+        case .idempotencyMismatch: self.init(ProblemType.idempotencyMismatch)
+        case .digestMismatch: self.init(ProblemType.digestMismatch, "Nothing was stored.")
+        case .bodyEndedEarly, .bodyAborted:
+            self.init(ProblemType.bodyEndedEarly, "Nothing was stored.")
+        case .bodyTimedOut: self.init(ProblemType.requestTimeout, "Nothing was stored.")
+        case .bodyMalformed: self.init(ProblemType.bodyMalformed, "Nothing was stored.")
+        case .noQuorum: self.init(ProblemType.noQuorum)
+        case .outcomeUnknown:
+            self.init(ProblemType.outcomeUnknown, "The write may or may not have taken effect.")
+        case .busy: self.init(ProblemType.busy)
+        case .full(let availableBytes):
+            self.init(ProblemType.full, "\(availableBytes) bytes are left. Deleting still works.")
+        case .damaged: self.init(ProblemType.damaged, "No copy that verifies could be read.")
+        case .stopped: self.init(ProblemType.stopping)
+        }
+    }
+}

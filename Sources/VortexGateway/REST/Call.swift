@@ -1,0 +1,148 @@
+internal import Crypto
+internal import VortexCluster
+internal import VortexCore
+
+/// One request with its route: what handlers ask of it, parsed and bounded.
+struct Call {
+    let headers: HeaderFields
+    let body: any BodySource
+    let operation: Operation
+    private let parameters: [[UInt8]]
+    let query: Query
+
+    init(_ head: RequestHead, _ body: any BodySource, _ match: Routes.Match, _ query: Query) {
+        headers = head.headers
+        self.body = body
+        operation = match.route.operation
+        parameters = match.parameters
+        self.query = query
+    }
+
+    /// The bucket of the path. What is no name finds no bucket, or is refused by the cluster.
+    func bucket() throws(RequestError) -> String {
+        guard let name = String(validating: parameters[0], as: UTF8.self) else {
+            throw .malformed(.bucket)
+        }
+        return name
+    }
+
+    func key() throws(RequestError) -> [UInt8] { try Self.checked(key: parameters[1]) }
+
+    static func checked(key: [UInt8]) throws(RequestError) -> [UInt8] {
+        guard (1...Limits.keyBytesMax).contains(key.count),
+            String(validating: key, as: UTF8.self) != nil
+        else { throw .malformed(.key) }
+        return key
+    }
+
+    func uploadID() throws(RequestError) -> UploadID {
+        guard let text = String(validating: parameters[0], as: UTF8.self) else {
+            throw .malformed(.uploadID)
+        }
+        guard let id = UploadID(text) else { throw .malformed(.uploadID) }
+        return id
+    }
+
+    /// `limit` of a listing.
+    func limit() throws(RequestError) -> Int {
+        guard let text = query["limit"] else { return Limits.listPageMax }
+        var value = 0
+        guard (1...4).contains(text.count) else { throw .malformed(.limit) }
+        for byte in text {
+            guard isDigit(byte) else { throw .malformed(.limit) }
+            value = value * 10 + Int(byte - UInt8(ascii: "0"))
+        }
+        guard (1...Limits.listPageMax).contains(value) else { throw .malformed(.limit) }
+        return value
+    }
+
+    func readConditions(nowSeconds: Int64) throws(RequestError) -> ReadConditions {
+        var conditions = ReadConditions()
+        conditions.ifMatch = try EntityTagList.parse(headers.all("if-match"), .ifMatch)
+        conditions.ifNoneMatch = try EntityTagList.parse(
+            headers.all("if-none-match"), .ifNoneMatch)
+        conditions.ifUnmodifiedSinceSeconds = headers["if-unmodified-since"].flatMap {
+            HTTPDate.seconds($0, nowSeconds: nowSeconds)
+        }
+        conditions.ifModifiedSinceSeconds = headers["if-modified-since"].flatMap {
+            HTTPDate.seconds($0, nowSeconds: nowSeconds)
+        }
+        return conditions
+    }
+
+    /// If-Match compares strongly, so weak tags cannot match and go; If-None-Match compares weakly, and
+    /// the tags that objects have here are all strong.
+    func writeCondition() throws(RequestError) -> WriteCondition {
+        var condition = WriteCondition()
+        switch try EntityTagList.parse(headers.all("if-match"), .ifMatch) {
+        case .any?: condition.ifMatch = .any
+        case .tags(let tags)?:
+            condition.ifMatch = .tags(tags.filter { !$0.isWeak }.map(\.value))
+        case nil: break
+        }
+        switch try EntityTagList.parse(headers.all("if-none-match"), .ifNoneMatch) {
+        case .any?: condition.ifNoneMatch = .any
+        case .tags(let tags)?: condition.ifNoneMatch = .tags(tags.map(\.value))
+        case nil: break
+        }
+        return condition
+    }
+
+    /// The request that the Idempotency-Key stands for: what is done, to which object, on what condition.
+    /// The cluster adds the body's digest.
+    func idempotencyKey() throws(RequestError) -> IdempotencyKey? {
+        let lines = headers.all("idempotency-key")
+        guard let line = lines.first else { return nil }
+        guard lines.count == 1 else { throw .duplicate(.idempotencyKey) }
+        guard (1...255).contains(line.utf8.count),
+            line.utf8.allSatisfy({ (0x21...0x7e).contains($0) })
+        else { throw .malformed(.idempotencyKey) }
+        var request = ByteWriter()
+        request.write(text: operation.rawValue)
+        for parameter in parameters { request.write(string: parameter) }
+        for name in ["if-match", "if-none-match"] {
+            for value in headers.all(name) { request.write(text: value) }
+            request.write(UInt8(0))
+        }
+        return IdempotencyKey(
+            keyHash: Self.digest(Array(line.utf8)), requestHash: Self.digest(request.bytes))
+    }
+
+    /// Half of a SHA-256: a client must not be able to make two requests look the same.
+    private static func digest(_ bytes: [UInt8]) -> Digest128 {
+        var halves: [UInt64] = [0, 0]
+        for (index, byte) in SHA256.hash(data: bytes).prefix(16).enumerated() {
+            halves[index / 8] = halves[index / 8] << 8 | UInt64(byte)
+        }
+        return Digest128(high: halves[0], low: halves[1])
+    }
+
+    /// Refuses a write without a declared body: without Content-Length and without chunks the body
+    /// is empty, which nobody who left both out by mistake means.
+    func requireLength() throws(Problem) {
+        if headers["content-length"] == nil, headers["transfer-encoding"] == nil {
+            throw Problem(.lengthRequired, "Send Content-Length or Transfer-Encoding: chunked.")
+        }
+    }
+
+    /// Whether the request brings bytes along.
+    var hasBody: Bool {
+        if headers["transfer-encoding"] != nil { return true }
+        guard let length = headers["content-length"] else { return false }
+        return length != "0"
+    }
+}
+
+// Two failure domains meet in a handler; both leave it as a `Problem`.
+
+/// What a request has to be for what is asked of it.
+func parsing<Value>(_ body: () throws(RequestError) -> Value) throws(Problem) -> Value {
+    do throws(RequestError) { return try body() } catch { throw Problem(error) }
+}
+
+/// What the cluster answers.
+func asking<Value>(
+    _ body: () async throws(ClusterError) -> Value
+) async throws(Problem) -> Value {
+    do throws(ClusterError) { return try await body() } catch { throw Problem(error) }
+}

@@ -1,0 +1,122 @@
+internal import Synchronization
+public import VortexCluster
+public import VortexCore
+
+/// The REST API under `/v1` (openapi.yaml): finds the route, checks the token, asks the handlers, and
+/// turns what they throw into problem details.
+public final class RESTHandler: RequestHandler {
+    let node: ClusterNode
+    let metrics: Metrics
+    let clock: any Clock
+    let entropy: any Entropy
+    private let token: BearerToken?
+    private let draining = Atomic(false)
+
+    /// Without a token everybody is let in.
+    public init(
+        node: ClusterNode, metrics: Metrics, clock: any Clock, entropy: any Entropy,
+        token: [UInt8]?
+    ) {
+        self.node = node
+        self.metrics = metrics
+        self.clock = clock
+        self.entropy = entropy
+        self.token = token.map { BearerToken($0) }
+    }
+
+    /// From now on `/v1/health/ready` says 503, so that proxies send their requests elsewhere.
+    public func beginDraining() { draining.store(true, ordering: .relaxed) }
+    var isDraining: Bool { draining.load(ordering: .relaxed) }
+
+    var nowSeconds: Int64 { Int64(clock.wallMilliseconds / 1_000) }
+
+    public func handle(_ exchange: Exchange) async -> Response {
+        await respond(to: exchange.head, body: exchange.body)
+    }
+
+    func respond(to head: RequestHead, body: any BodySource) async -> Response {
+        let response: Response
+        do throws(Problem) {
+            response = try await answer(head, body)
+        } catch {
+            response = error.response(requestID: head.requestID)
+        }
+        return head.method == "HEAD" ? response.withoutBody : response
+    }
+
+    private func answer(
+        _ head: RequestHead, _ body: any BodySource
+    ) async throws(Problem) -> Response {
+        let target = try parsing { () throws(RequestError) in try RequestTarget(head.target) }
+        let match: Routes.Match
+        do throws(RequestError) {
+            match = try Routes.match(method: head.method, target)
+        } catch {
+            // Who may not come in learns nothing about what there is.
+            throw Problem(isAdmitted(head) ? error : .unauthenticated)
+        }
+        guard match.route.isOpen || isAdmitted(head) else {
+            throw Problem(RequestError.unauthenticated)
+        }
+        return try await dispatch(Call(head, body, match, target.query))
+    }
+
+    private func isAdmitted(_ head: RequestHead) -> Bool {
+        token?.admits(head.headers["authorization"]) ?? true
+    }
+
+    private func dispatch(_ call: Call) async throws(Problem) -> Response {
+        switch call.operation {
+        case .listBuckets, .headBuckets: try await listBuckets(call)
+        case .createBucket: try await createBucket(call)
+        case .getBucket, .headBucket: try await getBucket(call)
+        case .deleteBucket: try await deleteBucket(call)
+        case .listObjects, .headObjects: try await listObjects(call)
+        case .putObject: try await putObject(call)
+        case .getObject, .headObject: try await getObject(call)
+        case .deleteObject: try await deleteObject(call)
+        case .listUploads, .headUploads: try await listUploads(call)
+        case .createUpload: try await createUpload(call)
+        case .getUpload: try await getUpload(call)
+        case .headUpload: try await headUpload(call)
+        case .appendUpload: try await appendUpload(call)
+        case .abortUpload: try await abortUpload(call)
+        case .completeUpload: try await completeUpload(call)
+        case .status, .headStatus: try await status(call)
+        case .placement, .headPlacement: try await placement(call)
+        case .metrics, .headMetrics: try await metrics(call)
+        case .live, .headLive: try live(call)
+        case .ready, .headReady: try await ready(call)
+        }
+    }
+}
+
+extension Problem {
+    func response(requestID: String) -> Response {
+        var fields = [("Content-Type", "application/problem+json")]
+        for header in headers { fields.append((header.name, header.value)) }
+        return Response(
+            status: type.status, headers: fields, content: .bytes(json(instance: requestID)))
+    }
+}
+
+extension Response {
+    /// The answer to HEAD: the same header, and the length of the content that GET would get.
+    var withoutBody: Response {
+        var response = self
+        switch content {
+        case .empty: break
+        case .bytes(let bytes): response.content = .empty(contentLength: UInt64(bytes.count))
+        case .stream(let length, _): response.content = .empty(contentLength: length)
+        }
+        return response
+    }
+
+    static func json(status: Int = 200, _ body: (inout JSONWriter) -> Void) -> Response {
+        var json = JSONWriter()
+        json.object(body)
+        return Response(
+            status: status, headers: [("Content-Type", "application/json")],
+            content: .bytes(json.bytes))
+    }
+}
