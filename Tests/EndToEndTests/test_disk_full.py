@@ -51,7 +51,7 @@ def test_a_full_disk_refuses_uploads_and_recovers_by_deleting(small_disk, new_se
         if answer.status != 201:
             break
         bodies[f"k{number:04}"] = digest(body)
-    assert_problem(answer, 507, "insufficient-storage")
+    assert_problem(answer, 507, "full")
     free = free_bytes(small_disk)
     print(f"{len(bodies)} MiB stored of {SIZE_MIB}, {free / MIB:.0f} MiB free at 507")
     assert len(bodies) >= SIZE_MIB // 8, "refused far too early"
