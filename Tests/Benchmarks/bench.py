@@ -61,7 +61,7 @@ class Nginx:
             events {{ worker_connections 4096; }}
             http {{
               access_log off; sendfile on; tcp_nopush on; tcp_nodelay on;
-              keepalive_requests 1000000000; open_file_cache max=10000 inactive=60s;
+              keepalive_requests 1000000000;
               client_max_body_size 0;
               client_body_temp_path {self.directory}/files/body;
               proxy_temp_path {self.directory}/p; fastcgi_temp_path {self.directory}/f;

@@ -63,7 +63,6 @@ def caddy(directory, port, upstream):
     config.write_text(f"""{{
   admin off
   auto_https off
-  persist_config off
 }}
 http://127.0.0.1:{port} {{
   reverse_proxy {where} {{
