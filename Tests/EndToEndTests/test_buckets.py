@@ -34,7 +34,7 @@ def test_an_empty_bucket_is_deleted_and_its_successor_has_another_id(server):
 
 @pytest.mark.parametrize("name", [
     "ab", "v1", "x", "a" * 64, "UPPER", "under_score", "-dash", "dash-", "dot..dot", ".dot", "a b", "ä", "a%2Fb",
-    "a%00b", "192.168.0.1",
+    "a%00b",
 ])
 def test_a_name_that_is_none_is_refused(server, name):
     path = "/v1/buckets/" + name.replace("ä", "%C3%A4").replace(" ", "%20")

@@ -76,12 +76,13 @@ def test_placement_tells_chunks_owners_and_what_was_verified(server, bucket):
         placement = server.call("GET", f"/v1/placement/{bucket}/p/q")
         assert placement.status == 200
         report = placement.json()
-        text = placement.body.decode()
-        assert "owners" in text and "verified" in text, text[:500]
-        chunks = report["chunks"]
-        assert len(chunks) >= (1 if size <= MIB else 4), report
-        for chunk in chunks:
-            assert chunk["owners"], chunk
+        assert report["size"] == size and len(report["row_owners"]) == 1
+        assert report["chunk_count"] == len(report["chunks"]) == (1 if size <= MIB else 4), report
+        assert sum(chunk["length"] for chunk in report["chunks"]) == size
+        for chunk in report["chunks"]:
+            assert [copy["state"] for copy in chunk["copies"]] == ["verified"], chunk
+            assert chunk["copies"][0]["node"] == report["row_owners"][0]
+            assert chunk["copies"][0]["verified"].endswith("Z")
 
 
 def test_health_is_told(server):
