@@ -34,8 +34,14 @@ final class ScratchDirectory: Sendable {
     }
 
     static func contents(of path: String) -> [UInt8] {
+        guard let bytes = readAll(path) else { preconditionFailure("no file \(path)") }
+        return bytes
+    }
+
+    /// Nil where there is no such file.
+    private static func readAll(_ path: String) -> [UInt8]? {
         let file = open(path, O_RDONLY)
-        precondition(file >= 0)
+        guard file >= 0 else { return nil }
         defer { close(file) }
         var bytes: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: 64 << 10)
@@ -60,10 +66,29 @@ final class ScratchDirectory: Sendable {
         overwrite(path, with: bytes)
     }
 
+    /// What a power cut would leave of a directory that someone writes to: a copy of it as it was
+    /// at one moment, which is when no file changed or went between two looks.
     static func copyFiles(from old: String, to new: String) {
-        precondition(mkdir(new, 0o700) == 0)
-        for name in files(of: old) where name != "LOCK" {
-            overwrite(new + "/" + name, with: contents(of: old + "/" + name))
+        while true {
+            precondition(mkdir(new, 0o700) == 0)
+            let before = sizes(of: old)
+            for (name, _) in before where name != "LOCK" {
+                guard let bytes = readAll(old + "/" + name) else { continue }
+                overwrite(new + "/" + name, with: bytes)
+            }
+            if sizes(of: old) == before && sizes(of: new) == before.filter({ $0.key != "LOCK" }) {
+                return
+            }
+            remove(new)
         }
+    }
+
+    private static func sizes(of path: String) -> [String: Int] {
+        var sizes: [String: Int] = [:]
+        for name in files(of: path) {
+            var status = stat()
+            sizes[name] = stat(path + "/" + name, &status) == 0 ? Int(status.st_size) : -1
+        }
+        return sizes
     }
 }

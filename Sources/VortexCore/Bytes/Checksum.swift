@@ -5,7 +5,7 @@ public enum CRC32C {
     /// Continues `seed` over the bytes. The seed is the identity of what is covered, never zero, so that
     /// neither zeros nor a valid block of something else verify.
     public static func checksum(_ bytes: UnsafeRawBufferPointer, seed: UInt32) -> UInt32 {
-        guard let base = bytes.baseAddress, bytes.count > 0 else { return ~seed }
+        guard let base = bytes.baseAddress, bytes.count > 0 else { return seed }
         let start = UnsafeMutablePointer(
             mutating: base.assumingMemoryBound(to: UInt8.self))
         return ~crc32_iscsi(start, Int32(bytes.count), ~seed)

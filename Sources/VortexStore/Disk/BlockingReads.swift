@@ -2,14 +2,15 @@ internal import CDisk
 internal import Glibc
 internal import VortexCore
 
-/// Reads that would wait for the device, on threads that may: an event loop hands them over and goes on
-/// with other requests.
+/// Reads that would wait for the device, on threads that may: an event loop hands them over and
+/// goes on with other requests.
 ///
-/// The threads start with the first read and stay, idle, until the process ends. The queue is bounded; a
-/// read that finds it full is made on the caller's own thread, which holds the caller back.
+/// The threads start with the first read and stay, idle, until the process ends. The queue is
+/// bounded; a read that finds it full is made on the caller's own thread, which holds the caller
+/// back.
 ///
-/// `@unchecked Sendable`: the queue is touched only between `lock` and `unlock` of `mutex`, a POSIX mutex
-/// because it goes with a condition.
+/// `@unchecked Sendable`: the queue is touched only between `lock` and `unlock` of `mutex`, a POSIX
+/// mutex because it goes with a condition.
 final class BlockingReads: @unchecked Sendable {
     static let shared = BlockingReads()
     private static let threads = 4

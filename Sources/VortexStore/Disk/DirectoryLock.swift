@@ -1,8 +1,8 @@
 internal import Glibc
 internal import VortexCore
 
-/// The exclusive use of a data directory, by flock(2) of its file `lock`, until the last reference goes
-/// or the process ends, however it ends.
+/// The exclusive use of a data directory, by flock(2) of its file `lock`, until the last reference
+/// goes or the process ends, however it ends.
 final class DirectoryLock: Sendable {
     static let fileName = "lock"
     private let descriptor: Int32

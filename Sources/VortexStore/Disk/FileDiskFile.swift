@@ -110,7 +110,8 @@ final class FileDiskFile: DiskFile {
         }
     }
 
-    /// Not repeated after EINTR either: a second success would say nothing about the first call's pages.
+    /// Not repeated after EINTR either: a second success would say nothing about the first call's
+    /// pages.
     func sync() async throws(DiskError) {
         guard fdatasync(descriptor) == 0 else { throw DiskError(.sync, errno: errno) }
     }

@@ -4,9 +4,9 @@ public import VortexCore
 /// A disk in memory for the simulator and tests. All it does follows from the calls and the seeds.
 ///
 /// `crash` is the loss of power: of everything written or named and not synced, each write and each
-/// change of a name is kept, dropped or, a write, torn at sectors, independently of the others, whatever
-/// their order was. That is worse than any real file system, and nothing less is promised by one.
-/// `restart` is the loss of the process alone, which loses nothing.
+/// change of a name is kept, dropped or, a write, torn at sectors, independently of the others,
+/// whatever their order was. That is worse than any real file system, and nothing less is promised
+/// by one. `restart` is the loss of the process alone, which loses nothing.
 public final class MemoryDisk: Disk {
     public struct Counts: Equatable, Sendable {
         public var opens = 0
@@ -50,7 +50,8 @@ public final class MemoryDisk: Disk {
         return MemoryDisk(survivor, like: self)
     }
 
-    /// What the next process finds after this one was killed. This disk and its files fail from now on.
+    /// What the next process finds after this one was killed. This disk and its files fail from now
+    /// on.
     public func restart() -> MemoryDisk {
         let survivor = state.withLock { state in
             let survivor = state.afterKill()
@@ -65,8 +66,9 @@ public final class MemoryDisk: Disk {
     /// Operations so far, of any kind; what `failOperation` counts.
     public var operationCount: UInt64 { state.withLock { $0.operations } }
 
-    /// The `number`th operation from now on, 1 being the next one, fails. A failed `sync` also forgets, as
-    /// Linux does, that there was anything to write: it is readable and will never be durable.
+    /// The `number`th operation from now on, 1 being the next one, fails. A failed `write` has
+    /// written the first half. A failed `sync` also forgets, as Linux does, that there was anything
+    /// to write: it is readable and will never be durable.
     public func failOperation(_ number: UInt64, errno: Int32 = DiskError.inputOutputErrno) {
         precondition(number > 0)
         state.withLock { $0.failures[$0.operations + number] = errno }
@@ -187,18 +189,19 @@ final class MemoryDiskFile: DiskFile {
     func write(
         _ pieces: [UnsafeRawBufferPointer], at offset: UInt64
     ) async throws(DiskError) {
-        try await disk.perform(.write) { state throws(DiskError) in
-            var bytes: [UInt8] = []
-            for piece in pieces { bytes.append(contentsOf: piece) }
-            try state.write(bytes, to: id, at: offset)
-        }
+        var bytes: [UInt8] = []
+        for piece in pieces { bytes.append(contentsOf: piece) }
+        let (id, written) = (id, bytes)
+        try await disk.perform(
+            .write, failing: { $0.writeHalf(written, to: id, at: offset) },
+            { state throws(DiskError) in try state.write(written, to: id, at: offset) })
     }
 
     func sync() async throws(DiskError) {
         let id = id
-        try await disk.perform(.sync, failing: { $0.abandonWrites(of: id) }) {
-            state throws(DiskError) in state.sync(id)
-        }
+        try await disk.perform(
+            .sync, failing: { $0.abandonWrites(of: id) },
+            { state throws(DiskError) in state.sync(id) })
     }
 
     func size() async throws(DiskError) -> UInt64 {
@@ -207,6 +210,8 @@ final class MemoryDiskFile: DiskFile {
 
     func truncate(to size: UInt64) async throws(DiskError) {
         let id = id
-        try await disk.perform(.truncate) { state throws(DiskError) in state.truncate(id, to: size) }
+        try await disk.perform(.truncate) { state throws(DiskError) in
+            state.truncate(id, to: size)
+        }
     }
 }

@@ -1,7 +1,7 @@
 internal import VortexCore
 
-/// All that a disk in memory holds: files by number, names now and names that are durable, and between
-/// them what a power cut decides about.
+/// All that a disk in memory holds: files by number, names now and names that are durable, and
+/// between them what a power cut decides about.
 struct MemoryDiskState: Sendable {
     /// A change of the directory that is not durable yet.
     private enum NameChange {
@@ -12,14 +12,14 @@ struct MemoryDiskState: Sendable {
 
     /// A file, whatever its names.
     struct Node: Sendable {
-        /// A write since the last sync.
-        struct Write {
-            var offset: UInt64
-            var bytes: [UInt8]
+        /// What happened to the file since its last sync.
+        enum Change {
+            case write([UInt8], at: UInt64)
+            case truncate(UInt64)
         }
         var current = SparseBytes()
         var durable = SparseBytes()
-        var unsynced: [Write] = []
+        var unsynced: [Change] = []
         var unreadable: [Range<UInt64>] = []
         var handles = 0
 
@@ -71,20 +71,6 @@ struct MemoryDiskState: Sendable {
     private mutating func withNode(_ id: Int, _ body: (inout Node) -> Void) {
         guard nodes[id] != nil else { preconditionFailure("an open file stays") }
         body(&nodes[id]!)
-    }
-
-    /// Durable at once, which is one of the things that a file system may do.
-    mutating func truncate(_ id: Int, to size: UInt64) {
-        withNode(id) { node in
-            node.current.resize(size)
-            node.durable.resize(min(size, node.durable.size))
-            node.unsynced = node.unsynced.compactMap { write in
-                guard write.offset < size else { return nil }
-                var write = write
-                write.bytes = Array(write.bytes.prefix(Int(size - write.offset)))
-                return write
-            }
-        }
     }
 
     // MARK: Names
@@ -174,14 +160,7 @@ struct MemoryDiskState: Sendable {
         // What fits is written, as by a real file system.
         let fitting = end > size + room ? max(offset, size + room) - offset : UInt64(bytes.count)
         let written = Array(bytes[..<Int(fitting)])
-        if !written.isEmpty {
-            withNode(id) { node in
-                node.current.write(written[...], at: offset)
-                node.unsynced.append(Node.Write(offset: offset, bytes: written))
-                let range = offset..<offset + fitting
-                node.unreadable = node.unreadable.flatMap { $0.without(range) }
-            }
-        }
+        store(written, in: id, at: offset)
         counts.writes += 1
         counts.bytesWritten += fitting
         guard fitting == UInt64(bytes.count) else {
@@ -189,10 +168,35 @@ struct MemoryDiskState: Sendable {
         }
     }
 
+    /// What a failed write leaves.
+    mutating func writeHalf(_ bytes: [UInt8], to id: Int, at offset: UInt64) {
+        if !ended { store(Array(bytes[..<(bytes.count / 2)]), in: id, at: offset) }
+    }
+
+    private mutating func store(_ bytes: [UInt8], in id: Int, at offset: UInt64) {
+        if bytes.isEmpty { return }
+        let range = offset..<offset + UInt64(bytes.count)
+        withNode(id) { node in
+            node.current.write(bytes[...], at: offset)
+            node.unsynced.append(.write(bytes, at: offset))
+            node.unreadable = node.unreadable.flatMap { $0.without(range) }
+        }
+    }
+
+    mutating func truncate(_ id: Int, to size: UInt64) {
+        withNode(id) { node in
+            node.current.resize(size)
+            node.unsynced.append(.truncate(size))
+        }
+    }
+
     mutating func sync(_ id: Int) {
         withNode(id) { node in
-            for write in node.unsynced {
-                node.durable.write(write.bytes[...], at: write.offset)
+            for change in node.unsynced {
+                switch change {
+                case .write(let bytes, let offset): node.durable.write(bytes[...], at: offset)
+                case .truncate(let size): node.durable.resize(size)
+                }
             }
             node.unsynced = []
         }
@@ -228,7 +232,14 @@ struct MemoryDiskState: Sendable {
             let old = node(id)
             var node = Node()
             node.durable = old.durable
-            for write in old.unsynced { Self.decide(write, for: &node.durable, &random) }
+            for change in old.unsynced {
+                switch change {
+                case .write(let bytes, let offset):
+                    Self.decide(bytes, at: offset, for: &node.durable, &random)
+                case .truncate(let size):
+                    if Bool.random(using: &random) { node.durable.resize(size) }
+                }
+            }
             node.current = node.durable
             node.unreadable = old.unreadable.filter { $0.upperBound <= node.current.size }
             next.nodes[id] = node
@@ -253,19 +264,20 @@ struct MemoryDiskState: Sendable {
 
     /// Keeps the write, drops it, or keeps some of its sectors.
     private static func decide(
-        _ write: Node.Write, for bytes: inout SparseBytes, _ random: inout SeededGenerator
+        _ written: [UInt8], at offset: UInt64, for bytes: inout SparseBytes,
+        _ random: inout SeededGenerator
     ) {
         switch UInt64.random(in: 0..<3, using: &random) {
         case 0: return
-        case 1: bytes.write(write.bytes[...], at: write.offset)
+        case 1: bytes.write(written[...], at: offset)
         default:
-            let end = write.offset + UInt64(write.bytes.count)
-            var start = write.offset
+            let end = offset + UInt64(written.count)
+            var start = offset
             while start < end {
                 let next = min(end, (start / sectorBytes + 1) * sectorBytes)
                 if Bool.random(using: &random) {
-                    let piece = Int(start - write.offset)..<Int(next - write.offset)
-                    bytes.write(write.bytes[piece], at: start)
+                    let piece = Int(start - offset)..<Int(next - offset)
+                    bytes.write(written[piece], at: start)
                 }
                 start = next
             }

@@ -1,25 +1,27 @@
 /// Where the journal's records are found: an ordered map from byte keys to byte values, compared as
 /// unsigned bytes, a shorter key before its extensions.
 ///
-/// The index owns no truth. Whatever it loses is rebuilt from the journal, so it keeps no log of its
-/// own; what it must keep is order: after a crash it holds the state after some batch, at the earliest
-/// the last one before the last `flush`, and never half a batch. The journal position stored within each
-/// batch then says from where to replay (object-protocol.md, The journal).
+/// The index owns no truth. Whatever it loses is rebuilt from the journal, so it keeps no log of
+/// its own; what it must keep is order: after a crash it holds the state after some batch, at the
+/// earliest the last one before the last `flush`, and never half a batch. The journal position
+/// stored within each batch then says from where to replay (object-protocol.md, The journal).
 ///
-/// All calls are synchronous and may be made from any thread. Batches are applied in the order of the
-/// calls, so callers that care serialise them.
+/// All calls are synchronous and may be made from any thread. Batches are applied in the order of
+/// the calls, so callers that care serialise them.
 public protocol Index: Sendable {
-    /// Lends the value of `key`, or nil where there is none. The bytes are valid only during the call.
+    /// Lends the value of `key`, or nil where there is none. The bytes are valid only during the
+    /// call.
     func read(
         _ key: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer?) -> Void
     ) throws(IndexError)
 
-    /// Applies all of the batch or, where it throws, nothing that a later call could see. Visible to
-    /// readers when it returns, durable after `flush`.
+    /// Applies all of the batch or, where it throws, nothing that a later call could see. Visible
+    /// to readers when it returns, durable after `flush`.
     func write(_ batch: borrowing IndexBatch) throws(IndexError)
 
-    /// Lends the rows of `lower..<upper` in order, as they were when the call began; without `upper`,
-    /// to the end. The bytes are valid only during one call of `body`, which may use the index itself.
+    /// Lends the rows of `lower..<upper` in order, as they were when the call began; without
+    /// `upper`, to the end. The bytes are valid only during one call of `body`, which may use the
+    /// index itself.
     func scan(
         from lower: [UInt8], before upper: [UInt8]?,
         _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> IndexScanStep
@@ -59,8 +61,8 @@ extension Index {
         try get(key) { value in value.map { Array($0) } }
     }
 
-    /// What `body` makes of the value of `key`, without copying it first. A `body` that can fail returns
-    /// a `Result`.
+    /// What `body` makes of the value of `key`, without copying it first. A `body` that can fail
+    /// returns a `Result`.
     public func get<Value>(
         _ key: [UInt8], _ body: (UnsafeRawBufferPointer?) -> Value
     ) throws(IndexError) -> Value {

@@ -1,7 +1,8 @@
-/// Changes of the index that take effect together, in one flat buffer, later ones winning over earlier
-/// ones.
+/// Changes of the index that take effect together, in one flat buffer, later ones winning over
+/// earlier ones.
 ///
-/// The layout is that of RocksDB's write batch (db/write_batch.cc), which is so handed over as it is:
+/// The layout is that of RocksDB's write batch (db/write_batch.cc), which is so handed over as it
+/// is:
 /// ```
 /// sequence number, 8 bytes, zero | count, 4 bytes, little-endian | count records
 /// put:    01, key length (LEB128), key, value length (LEB128), value

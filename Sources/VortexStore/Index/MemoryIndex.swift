@@ -1,10 +1,10 @@
 internal import Synchronization
 
-/// The index in memory, for the simulator and tests: same order, same snapshots, and a crash that loses
-/// what was not flushed.
+/// The index in memory, for the simulator and tests: same order, same snapshots, and a crash that
+/// loses what was not flushed.
 ///
-/// Like RocksDB, which writes its memory out whenever that is full, it may flush of its own accord after
-/// any batch; a seed decides after which.
+/// Like RocksDB, which writes its memory out whenever that is full, it may flush of its own accord
+/// after any batch; a seed decides after which.
 public final class MemoryIndex: Index {
     private struct State {
         var applied = SortedRows()

@@ -4,18 +4,18 @@ internal import Synchronization
 /// The index in a directory of its own, by RocksDB (its C API) with the log switched off.
 ///
 /// One column family: memtables are written out whole, in order, and recorded in the manifest one
-/// after the other, so what a crash leaves is the state after some batch. Files are synced before the
-/// manifest names them.
+/// after the other, so what a crash leaves is the state after some batch. Files are synced before
+/// the manifest names them.
 ///
-/// `@unchecked Sendable`: the handles are immutable after `init`, and the C API's functions used here
-/// may be called on them from any thread; `close` alone must be the last call.
+/// `@unchecked Sendable`: the handles are immutable after `init`, and the C API's functions used
+/// here may be called on them from any thread; `close` alone must be the last call.
 public final class RocksIndex: Index, @unchecked Sendable {
     private let database: OpaquePointer
     private let settings: RocksSettings
     private let closed = Atomic(false)
 
-    /// Opens the index in the directory `path`, or makes an empty one. `.damaged`: to be removed with
-    /// `remove(at:)`, opened again and filled from the journal.
+    /// Opens the index in the directory `path`, or makes an empty one. `.damaged`: to be removed
+    /// with `remove(at:)`, opened again and filled from the journal.
     public init(path: String) throws(IndexError) {
         let settings = RocksSettings()
         var message: UnsafeMutablePointer<CChar>?

@@ -1,6 +1,6 @@
-/// An ordered map of byte strings as a value: leaves of bounded size, in order, in one array. A copy
-/// is a snapshot; it costs the next change a copy of the array of leaves and of the leaf that it
-/// changes, and no byte of any row.
+/// An ordered map of byte strings as a value: leaves of bounded size, in order, in one array. A
+/// copy is a snapshot; it costs the next change a copy of the array of leaves and of the leaf that
+/// it changes, and no byte of any row.
 struct SortedRows {
     struct Row {
         var key: [UInt8]
@@ -138,7 +138,8 @@ extension UnsafeRawBufferPointer {
 }
 
 extension Array {
-    /// The first index at which `isBefore` no longer holds, in an array in which it holds for a prefix.
+    /// The first index at which `isBefore` no longer holds, in an array in which it holds for a
+    /// prefix.
     fileprivate func firstIndexInOrder(where isBefore: (Element) -> Bool) -> Int {
         var (low, high) = (0, count)
         while low < high {

@@ -1,0 +1,39 @@
+/// Why a procedure gave up. The gateway maps each to one HTTP status, in one place.
+public enum ClusterError: Error, Equatable, Sendable {
+    case noSuchBucket
+    case bucketExists
+    case bucketNotEmpty
+    case invalidBucketName
+    case invalidKey
+    case noSuchObject
+    case noSuchUpload
+    /// The open upload was removed (it was idle, or aborted) before its commit; nothing was stored.
+    case uploadExpired
+    case preconditionFailed
+    /// Not thrown here: conditions of reads are the gateway's.
+    case notModified
+    case offsetMismatch(expected: UInt64)
+    case tooLarge(limitBytes: UInt64)
+    case metadataTooLarge
+    case tooManyUploads
+    /// Another request appends to or completes this upload right now.
+    case uploadBusy
+    /// The same idempotency key came with another request before.
+    case idempotencyMismatch
+    case digestMismatch
+    case bodyEndedEarly
+    case bodyTimedOut
+    case bodyMalformed
+    /// The client went away.
+    case bodyAborted
+    case noQuorum
+    /// The change may or may not have taken effect, or may yet.
+    case outcomeUnknown
+    /// A bounded table or queue is full; later there will be room.
+    case busy
+    case full(availableBytes: UInt64)
+    /// Bytes that do not verify, on every owner that has them.
+    case damaged
+    /// The node is closing or its disk has failed.
+    case stopped
+}

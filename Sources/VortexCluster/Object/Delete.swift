@@ -1,0 +1,31 @@
+public import VortexCore
+
+extension ClusterNode {
+    /// A delete is a change like a put; what is gone leaves a tombstone, which is purged later.
+    public func delete(
+        bucket: String, key: [UInt8], condition: WriteCondition, idempotency: IdempotencyKey?
+    ) async throws(ClusterError) -> DeleteResult {
+        let info = try bucketForWriting(bucket)
+        let row = try Self.row(info, key)
+        let now = now
+        let change = Coordinator.Change(
+            key: row, id: newChange(), generation: info.generation)
+        return try await coordinator.change(change) {
+            (found) throws(ClusterError) -> Coordinator.Computed<DeleteResult> in
+            var row = try Self.object(found)
+            if let idempotency, let owed = row.answer(for: idempotency.keyHash, now: now) {
+                return .nothing(
+                    .success(try DeleteResult(replaying: owed, idempotency)))
+            }
+            guard condition.holds(for: row.visible?.tag) else { throw .preconditionFailed }
+            let result = DeleteResult(existed: row.visible != nil, replayed: false)
+            guard result.existed || idempotency != nil else { return .nothing(.success(result)) }
+            if result.existed { row.modifiedMilliseconds = row.nextModified(now) }
+            row.versions = []
+            row.generation = max(row.generation, info.generation)
+            row.forgetAnswers(now)
+            if let idempotency { row.owe(result.answer(to: idempotency, now: now)) }
+            return .write(.object(row), bodies: [], result)
+        }
+    }
+}

@@ -1,0 +1,63 @@
+internal import Synchronization
+internal import VortexCore
+internal import VortexStore
+
+/// The generations of buckets' settings that have been pushed to this owner. A put made by an older one
+/// is refused: that is what keeps it out of a bucket that is being deleted. Durable as notes; buckets
+/// whose settings never changed have none.
+final class BucketGenerations: Sendable {
+    private let store: Store
+    private let known = Mutex<[BucketID: UInt64]>([:])
+    /// Beyond, the table is forgotten and read again from the notes.
+    private static let knownMax = 4_096
+
+    init(store: Store) { self.store = store }
+
+    private static func note(_ bucket: BucketID) -> String { "generation/" + bucket.description }
+
+    /// nil: the bucket's first generation.
+    func current(of bucket: BucketID) throws(StoreError) -> UInt64? {
+        if let generation = known.withLock({ $0[bucket] }) {
+            return generation == 0 ? nil : generation
+        }
+        var generation: UInt64 = 0
+        if let note = try store.note(Self.note(bucket)) {
+            do throws(CodingError) {
+                generation = try ByteReader.decode(note) { (reader) throws(CodingError) in
+                    try reader.readNumber()
+                }
+            } catch { throw .coding(error) }
+        }
+        remember(bucket, generation)
+        return generation == 0 ? nil : generation
+    }
+
+    /// From when this returns, no put of an older generation is accepted.
+    func push(_ bucket: BucketID, generation: UInt64) async throws(StoreError) {
+        var writer = ByteWriter()
+        writer.write(number: generation)
+        try await store.setNote(Self.note(bucket), writer.bytes)
+        remember(bucket, generation)
+    }
+
+    private func remember(_ bucket: BucketID, _ generation: UInt64) {
+        known.withLock { known in
+            if known.count >= Self.knownMax { known.removeAll() }
+            known[bucket] = max(known[bucket] ?? 0, generation)
+        }
+    }
+}
+
+/// Where keys fall on the ring.
+enum Partitions {
+    static func partition(of key: RowKey) -> UInt16 {
+        UInt16(key.ringHash >> (64 - UInt64(Limits.partitionBitsDefault)))
+    }
+
+    static func partition(of chunk: ChunkID) -> UInt16 {
+        var writer = ByteWriter(reserving: 20)
+        writer.write(chunk.blob)
+        writer.write(ordered: chunk.index)
+        return UInt16(XXH3.hash64(writer.bytes) >> (64 - UInt64(Limits.partitionBitsDefault)))
+    }
+}

@@ -1,0 +1,73 @@
+internal import Synchronization
+internal import VortexCore
+
+/// What an owner keeps in memory of the rows that it is just being asked about: promises above what is
+/// accepted, and whether an `accept` is being journaled. Split by key, so that rows seldom share a lock.
+final class RowSlots: Sendable {
+    struct Slot {
+        /// Above the accepted ballot; nil where it is the accepted ballot itself.
+        var promised: Ballot?
+        /// An accept, install or purge is on its way to the disk: others of this row wait.
+        var isJournaling = false
+        var waiters: [CheckedContinuation<Void, Never>] = []
+        var isIdle: Bool { promised == nil && !isJournaling && waiters.isEmpty }
+    }
+    struct Table {
+        var slots: [RowKey: Slot] = [:]
+    }
+    private final class Shard: Sendable {
+        let table = Mutex(Table())
+    }
+    private let shards: [Shard]
+
+    /// Promises kept in one shard; the oldest rows beyond give theirs to horizon or floor.
+    static let slotsPerShardMax = 1_024
+    private static let shardCount = 16
+
+    init() { shards = (0..<Self.shardCount).map { _ in Shard() } }
+
+    private func shard(_ key: RowKey) -> Shard {
+        shards[key.key.reduce(key.key.count) { $0 &* 31 &+ Int($1) } & (Self.shardCount - 1)]
+    }
+
+    func with<Value>(_ key: RowKey, _ body: (inout Table) -> Value) -> Value {
+        shard(key).table.withLock { body(&$0) }
+    }
+
+    /// Returns once no accept of the row is being journaled; another may have begun since.
+    func settle(_ key: RowKey) async {
+        let isFree = with(key) { $0.slots[key]?.isJournaling != true }
+        if isFree { return }
+        await withCheckedContinuation { wake in
+            let isWaiting = with(key) { table in
+                guard table.slots[key]?.isJournaling == true else { return false }
+                table.slots[key]?.waiters.append(wake)
+                return true
+            }
+            if !isWaiting { wake.resume() }
+        }
+    }
+
+    /// Ends what `body` of an accept began; `promised` nil: the slot's promise is what is accepted now.
+    func finish(_ key: RowKey, journaledAt ballot: Ballot?) {
+        let waiters = with(key) { table -> [CheckedContinuation<Void, Never>] in
+            guard var slot = table.slots[key] else { return [] }
+            let waiters = slot.waiters
+            slot.waiters = []
+            slot.isJournaling = false
+            if let ballot, let promised = slot.promised, promised <= ballot { slot.promised = nil }
+            table.slots[key] = slot.isIdle ? nil : slot
+            return waiters
+        }
+        for wake in waiters { wake.resume() }
+    }
+
+    /// Returns once every accept of the bucket's rows that is being journaled now has ended.
+    func drain(bucket: BucketID) async {
+        for shard in shards {
+            while let key = shard.table.withLock({ table in
+                table.slots.first { $0.key.bucket == bucket && $0.value.isJournaling }?.key
+            }) { await settle(key) }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+internal import VortexCore
+
+/// Entries for open uploads in an object's row: what names a body while it arrives.
+extension ClusterNode {
+    /// Adds the entry; the condition is looked at early, and counts at the commit. An entry is added
+    /// once and never again: a retry that does not find it gives up, before any chunk was sent.
+    func openUpload(
+        _ kind: OpenUpload.Kind, _ order: PutOrder
+    ) async throws(ClusterError) {
+        let entry = OpenUpload(
+            kind: kind, startedMilliseconds: now, node: node, boot: boot)
+        let change = Coordinator.Change(
+            key: order.key, id: newChange(), generation: order.bucket.generation)
+        var wasSent = false
+        try await coordinator.change(change) {
+            (found) throws(ClusterError) -> Coordinator.Computed<Void> in
+            guard !wasSent else { throw .outcomeUnknown }
+            var row = try Self.object(found)
+            try Self.check(order, on: row, now: entry.startedMilliseconds)
+            guard row.openUploads.count < Limits.openUploadsPerRowMax else {
+                throw .tooManyUploads
+            }
+            row.openUploads.append(entry)
+            row.generation = max(row.generation, order.bucket.generation)
+            wasSent = true
+            return .write(.object(row), bodies: [], ())
+        }
+    }
+
+    /// Removes the entry, in whatever state it is; true where it was there.
+    @discardableResult
+    func closeUpload(
+        _ kind: OpenUpload.Kind, _ key: RowKey
+    ) async throws(ClusterError) -> Bool {
+        try await coordinator.change(.init(key: key, id: newChange())) {
+            (found) throws(ClusterError) -> Coordinator.Computed<Bool> in
+            var row = try Self.object(found)
+            guard let index = row.openUploads.firstIndex(where: { $0.kind == kind }) else {
+                return .nothing(.success(false))
+            }
+            row.openUploads.remove(at: index)
+            return .write(.object(row), bodies: [], true)
+        }
+    }
+}

@@ -1,0 +1,165 @@
+/// The next layout, step by step. Each step raises the layout's epoch by one and takes over the new
+/// epoch only in the partitions that it changes; a step that changes nothing returns nil.
+extension Layout {
+    private func advanced() -> Layout {
+        var next = self
+        next.epoch = Epoch(generation: epoch.generation, number: epoch.number + 1)
+        return next
+    }
+
+    /// The members are now these; owners follow by `Assignment`. Members that are still needed
+    /// (owners before the change, sources) stay listed, and are dead where the new list lacks them.
+    public func reassigning(to wanted: [Member]) -> Layout? {
+        var next = advanced()
+        next.adopt(wanted.sorted { $0.id < $1.id })
+        guard next.members.contains(where: { $0.state == .active }) else { return nil }
+        let assignment = Assignment(
+            ring: ring, replicas: replicas, members: next.members, previous: owners(of:))
+        for partition in ring.partitions {
+            next.move(partition, to: assignment.owners(of: partition))
+        }
+        next.council = Council.choose(among: next.members, keeping: council)
+        next.forget(except: wanted.map(\.id))
+        if next.members == members, next.council == council, next.changed == changed { return nil }
+        return next
+    }
+
+    /// Every owner of these partitions has reported `synced` for its joint epoch.
+    public func finishing(_ partitions: [Partition]) -> Layout? {
+        var next = advanced()
+        for partition in partitions {
+            guard let joint = joint(of: partition) else { continue }
+            let owners = owners(of: partition)
+            let former = joint.previous.map(\.node).filter { !owners.contains($0) }
+            next.settle(partition, sources: former)
+        }
+        return next.joints == joints ? nil : next
+    }
+
+    /// These partitions return to their previous owners alone; none where one of those is gone.
+    public func fallingBack(_ partitions: [Partition]) -> Layout? {
+        var next = advanced()
+        for partition in partitions {
+            guard let joint = joint(of: partition) else { continue }
+            next.fallBack(partition, to: joint)
+        }
+        return next.joints == joints ? nil : next
+    }
+
+    /// A source's word that it holds no spread chunk of the partition, as of the partition's epoch.
+    public struct Emptied: Hashable, Sendable {
+        public var node: NodeID
+        public var partition: Partition
+        public var epoch: Epoch
+        public init(node: NodeID, partition: Partition, epoch: Epoch) {
+            self.node = node
+            self.partition = partition
+            self.epoch = epoch
+        }
+    }
+
+    /// Drops these sources. A report of another epoch than the partition's very own says nothing:
+    /// the node may have been an owner again since.
+    public func emptied(_ reports: [Emptied]) -> Layout? {
+        var next = advanced()
+        for report in reports where report.epoch == epoch(of: report.partition) {
+            next.removeSources([report.node], of: report.partition)
+        }
+        return next.leftovers.count < leftovers.count ? next : nil
+    }
+
+    /// Whether the node owns nothing and is nobody's source, so that it may leave.
+    public func mayLeave(_ node: NodeID) -> Bool { !needed().contains(node) }
+
+    // MARK: Steps within the new layout
+
+    /// Lists the wanted members and those of before that it lacks; renumbers the owners' places.
+    private mutating func adopt(_ wanted: [Member]) {
+        let listed = Set(wanted.map(\.id))
+        var merged = wanted
+        for var former in members where !listed.contains(former.id) {
+            former.state = .dead
+            merged.append(former)
+        }
+        relist(merged)
+    }
+
+    /// Drops the members that are neither wanted nor needed.
+    private mutating func forget(except wanted: [NodeID]) {
+        let kept = Set(wanted).union(needed())
+        relist(members.filter { kept.contains($0.id) })
+    }
+
+    private mutating func relist(_ list: [Member]) {
+        let former = members
+        members = list.sorted { $0.id < $1.id }
+        let renumbered = former.map { index(of: $0.id).map { UInt16($0) } ?? Self.none }
+        for place in places.indices where places[place] != Self.none {
+            places[place] = renumbered[Int(places[place])]
+        }
+    }
+
+    private func needed() -> Set<NodeID> {
+        var indices = Set<UInt16>(places)
+        indices.remove(Self.none)
+        var needed = Set(indices.map { members[Int($0)].id })
+        for joint in joints { needed.formUnion(joint.previous.map(\.node)) }
+        needed.formUnion(leftovers.map(\.node))
+        return needed
+    }
+
+    private mutating func move(_ partition: Partition, to owners: [NodeID]) {
+        let former = holders(of: partition)
+        guard former.map(\.node) != owners else { return }
+        let joint = joint(of: partition)
+        if let joint, joint.previous.map(\.node) == owners {
+            fallBack(partition, to: joint)
+            return
+        }
+        let known = former + (joint?.previous ?? [])
+        let new = owners.map { owner in
+            known.first { $0.node == owner } ?? Holder(node: owner, since: epoch)
+        }
+        let previous = joint?.previous ?? former
+        let dropped = former.map(\.node).filter { node in
+            !owners.contains(node) && !previous.contains { $0.node == node }
+        }
+        settle(partition, sources: dropped)
+        setOwners(new, of: partition)
+        removeSources(owners, of: partition)
+        joints.insert(
+            Joint(partition: partition, previous: previous),
+            at: joints.partitioned { $0.partition < partition })
+    }
+
+    private mutating func fallBack(_ partition: Partition, to joint: Joint) {
+        let dropped = owners(of: partition).filter { node in
+            !joint.previous.contains { $0.node == node }
+        }
+        settle(partition, sources: dropped)
+        setOwners(joint.previous, of: partition)
+        removeSources(joint.previous.map(\.node), of: partition)
+    }
+
+    /// The partition is stable, at the new epoch, with these sources besides those it has.
+    private mutating func settle(_ partition: Partition, sources: [NodeID]) {
+        let joint = joints.partitioned { $0.partition < partition }
+        if joint < joints.count, joints[joint].partition == partition {
+            joints.remove(at: joint)
+        }
+        changed[Int(partition.value)] = epoch
+        for node in sources {
+            let leftover = Leftover(partition: partition, node: node)
+            let index = leftovers.partitioned { $0 < leftover }
+            if index == leftovers.count || leftovers[index] != leftover {
+                leftovers.insert(leftover, at: index)
+            }
+        }
+    }
+
+    private mutating func removeSources(_ nodes: [NodeID], of partition: Partition) {
+        let range = leftoverRange(of: partition)
+        let kept = leftovers[range].filter { !nodes.contains($0.node) }
+        leftovers.replaceSubrange(range, with: kept)
+    }
+}

@@ -1,0 +1,88 @@
+internal import CHttpd
+internal import Glibc
+internal import Synchronization
+
+/// One connection's deadline. Whoever moves the connection on sets a new one; the reaper cuts what is
+/// past its own.
+final class ConnectionRecord: Sendable {
+    let socket: Int32
+    let peer: String
+    /// Monotonic nanoseconds; zero while the connection waits for us and not for its client.
+    private let deadline = Atomic<UInt64>(0)
+    private let wasCut = Atomic<Bool>(false)
+
+    init(socket: Int32, peer: String) {
+        self.socket = socket
+        self.peer = peer
+    }
+
+    func expect(within seconds: UInt64) {
+        deadline.store(SystemClock.monotonic() &+ seconds * 1_000_000_000, ordering: .relaxed)
+    }
+    func rest() { deadline.store(0, ordering: .relaxed) }
+    func isLate(at now: UInt64) -> Bool {
+        let limit = deadline.load(ordering: .relaxed)
+        return limit != 0 && now > limit
+    }
+    var isCut: Bool { wasCut.load(ordering: .relaxed) }
+    func cut() {
+        wasCut.store(true, ordering: .relaxed)
+        shutdown(socket, Int32(SHUT_RDWR))
+    }
+}
+
+/// All open connections. A record is removed before its socket is closed, under the lock that the reaper
+/// holds while it cuts: a reused descriptor is never shut.
+final class Connections: Sendable {
+    private let records = Mutex<[UnsafeRawPointer: ConnectionRecord]>([:])
+    private let cutCount = Atomic<UInt64>(0)
+
+    var count: Int { records.withLock { $0.count } }
+    var cut: UInt64 { cutCount.load(ordering: .relaxed) }
+
+    func add(_ record: ConnectionRecord) {
+        let key = UnsafeRawPointer(Unmanaged.passUnretained(record).toOpaque())
+        records.withLock { $0[key] = record }
+    }
+
+    func remove(_ record: ConnectionRecord) {
+        let key = UnsafeRawPointer(Unmanaged.passUnretained(record).toOpaque())
+        records.withLock { _ = $0.removeValue(forKey: key) }
+    }
+
+    /// Cuts every connection whose client is past its deadline.
+    func reap() {
+        let now = SystemClock.monotonic()
+        records.withLock { records in
+            for record in records.values where record.isLate(at: now) && !record.isCut {
+                record.cut()
+                cutCount.add(1, ordering: .relaxed)
+            }
+        }
+    }
+
+    /// Cuts those that wait for their client's next request.
+    func cutAll() {
+        records.withLock { records in for record in records.values { record.cut() } }
+    }
+}
+
+/// The other end's address as text; empty for a Unix socket.
+func peerName(_ address: UnsafePointer<sockaddr>?) -> String {
+    guard let address else { return "" }
+    var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
+    switch Int32(address.pointee.sa_family) {
+    case AF_INET:
+        address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
+            var host = $0.pointee.sin_addr
+            inet_ntop(AF_INET, &host, &text, socklen_t(text.count))
+        }
+    case AF_INET6:
+        address.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) {
+            var host = $0.pointee.sin6_addr
+            inet_ntop(AF_INET6, &host, &text, socklen_t(text.count))
+        }
+    default: return ""
+    }
+    return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}

@@ -1,0 +1,127 @@
+internal import CHttpd
+internal import Glibc
+internal import VortexCluster
+internal import VortexCore
+
+/// A request's way through libmicrohttpd's callbacks.
+///
+///     head read -> begin -> take, take, ... -> bodyEnded -> queue the response
+///
+/// Each step may find the task waiting for something of ours; then the connection is suspended and the
+/// step is taken again when it is resumed.
+extension Exchange {
+    var hasBegun: Bool { isBegun }
+
+    func readHead(_ method: String, version: String) {
+        var fields: [HeaderFields.Element] = []
+        withUnsafeMutablePointer(to: &fields) { pointer in
+            _ = MHD_get_connection_values(connection, MHD_HEADER_KIND, httpdField, pointer)
+        }
+        head.method = method
+        head.headers = HeaderFields(fields)
+        let framing = HeadCheck.framing(head, version: version)
+        self.framing = framing
+        record.rest()
+        switch framing {
+        case .none: requestBody.expect(0)
+        case .length(let count): requestBody.expect(count)
+        case .chunked: requestBody.expect(nil)
+        case .malformed(let reason):
+            requestBody.expect(0)
+            lock.withLock { $0.response = server.refusal(reason, head.requestID) }
+            return
+        }
+        start()
+    }
+
+    private var hasBody: Bool { framing != HeadCheck.Framing.none }
+
+    /// The first callback, and again until the handler has let the body come or answered.
+    func begin() -> MHD_Result {
+        while true {
+            drain()
+            if case .malformed = framing { return queue() }
+            guard hasBody else {
+                isBegun = true
+                // Answered on the second call: a response queued on the first closes the connection.
+                if leave() { return MHD_YES }
+                continue
+            }
+            let hasAnswered = lock.withLock { $0.response != nil }
+            if hasAnswered {
+                if mustRefuseNow { return queue() }
+                isBegun = true
+                record.expect(within: server.options.bodySeconds)
+                if leave() { return MHD_YES }
+                continue
+            }
+            if requestBody.wasAsked {
+                isBegun = true
+                record.expect(within: server.options.bodySeconds)
+                if leave() { return MHD_YES }
+                continue
+            }
+            if suspend(unless: { $0.response != nil }) { return MHD_YES }
+        }
+    }
+
+    /// The body must not come: the client waits for 100 Continue, or there is too much to let it pass.
+    private var mustRefuseNow: Bool {
+        if head.headers["expect"]?.lowercased() == "100-continue" { return true }
+        guard case .length(let count) = framing else { return true }
+        return count > ServerLimits.discardedBytesMax
+    }
+
+    /// A piece of the body; how much of it was taken, nil to close the connection.
+    func take(_ piece: UnsafeRawBufferPointer) -> Int? {
+        var taken = 0
+        while true {
+            drain()
+            if lock.withLock({ $0.response != nil }) {
+                // Answered already; what still comes is let pass, within bounds.
+                discarded += UInt64(piece.count - taken)
+                guard discarded <= ServerLimits.discardedBytesMax else { return nil }
+                record.expect(within: server.options.bodySeconds)
+                if leave() { return piece.count }
+                continue
+            }
+            if taken < piece.count {
+                let count = requestBody.deliver(
+                    UnsafeRawBufferPointer(rebasing: piece[taken...]))
+                if count > 0 {
+                    taken += count
+                    server.metrics.receivedBytes.add(UInt64(count))
+                    continue
+                }
+                if suspend(unless: { [requestBody] state in
+                    state.response != nil || requestBody.isWanted
+                }) {
+                    return taken
+                }
+                continue
+            }
+            noteProgress(taken)
+            if leave() { return taken }
+        }
+    }
+
+    /// A client has to bring so much in each window of time; less is too slow.
+    private func noteProgress(_ count: Int) {
+        progress += count
+        guard progress >= ServerLimits.bodyWindowBytes else { return }
+        progress = 0
+        record.expect(within: server.options.bodySeconds)
+    }
+
+    func bodyEnded() -> MHD_Result {
+        if !isBodyEnded {
+            isBodyEnded = true
+            requestBody.end()
+        }
+        while true {
+            drain()
+            if lock.withLock({ $0.response != nil }) { return queue() }
+            if suspend(unless: { $0.response != nil }) { return MHD_YES }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+internal import CHttpd
+internal import Glibc
+internal import Synchronization
+internal import VortexCluster
+internal import VortexCore
+
+extension Exchange {
+    /// Hands the response to libmicrohttpd.
+    func queue() -> MHD_Result {
+        let (response, preloaded) = lock.withLock { state in
+            defer { state.preloaded = nil }
+            return (state.response, state.preloaded)
+        }
+        guard let response else { return MHD_NO }
+        guard let made = make(response, preloaded) else {
+            preloaded?.deallocate()
+            return MHD_NO
+        }
+        defer { MHD_destroy_response(made) }
+        for (name, value) in response.headers { MHD_add_response_header(made, name, value) }
+        MHD_add_response_header(made, "x-request-id", head.requestID)
+        status = response.status
+        record.expect(within: server.options.sendSeconds)
+        let result = MHD_queue_response(connection, UInt32(response.status), made)
+        _ = leave()
+        return result
+    }
+
+    private func make(
+        _ response: Response, _ preloaded: UnsafeMutableRawBufferPointer?
+    ) -> OpaquePointer? {
+        switch response.content {
+        case .empty(nil), .empty(contentLength: 0):
+            return MHD_create_response_from_buffer(0, nil, MHD_RESPMEM_PERSISTENT)
+        case .empty(.some(let length)):
+            // Only for HEAD, which never asks for the content.
+            return MHD_create_response_from_callback(
+                length, 1_024, { _, _, _, _ in Int(MHD_CONTENT_READER_END_WITH_ERROR_VALUE) }, nil,
+                nil)
+        case .bytes(let bytes):
+            sentBytes = UInt64(bytes.count)
+            return bytes.withUnsafeBytes { raw in
+                MHD_create_response_from_buffer(
+                    raw.count, UnsafeMutableRawPointer(mutating: raw.baseAddress),
+                    MHD_RESPMEM_MUST_COPY)
+            }
+        case .stream(let length, let stream):
+            if let preloaded {
+                sentBytes = length
+                return MHD_create_response_from_buffer_with_free_callback(
+                    preloaded.count, preloaded.baseAddress, httpdFreeBuffer)
+            }
+            let source = ResponseStream(self, stream, length: length)
+            let context = Unmanaged.passRetained(source).toOpaque()
+            let made = MHD_create_response_from_callback(
+                length, ServerLimits.sendBlockBytes, httpdRead, context, httpdFreeStream)
+            if made == nil { Unmanaged<ResponseStream>.fromOpaque(context).release() }
+            return made
+        }
+    }
+}
+
+/// A content stream as libmicrohttpd's reader: each block is read straight into the library's buffer, on
+/// its thread where nothing has to be waited for. While a block is waited for the connection is suspended,
+/// so the library neither closes it nor frees the buffer.
+///
+/// Unchecked: used on the connection's thread alone, but for the pull, which the exchange's lock guards.
+final class ResponseStream: @unchecked Sendable {
+    private let exchange: Exchange
+    private let stream: any ContentStream
+    private let length: UInt64
+
+    init(_ exchange: Exchange, _ stream: any ContentStream, length: UInt64) {
+        self.exchange = exchange
+        self.stream = stream
+        self.length = length
+    }
+
+    /// The bytes read, zero with the connection suspended, or the library's code for a failure.
+    func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) -> Int {
+        exchange.enter()
+        exchange.record.expect(within: exchange.server.options.sendSeconds)
+        let isNew = exchange.lock.withLock { state in
+            guard state.pull == nil else { return false }
+            state.pull = Exchange.Pull(offset: offset)
+            return true
+        }
+        if isNew { pull(offset, buffer) }
+        while true {
+            exchange.drain()
+            let result = exchange.lock.withLock { $0.pull?.result }
+            if let result {
+                exchange.lock.withLock { $0.pull = nil }
+                if !exchange.leave() { exchange.drain() }
+                _ = exchange.leave()
+                return answer(result)
+            }
+            if exchange.suspend(unless: { $0.pull?.result != nil }) { return 0 }
+        }
+    }
+
+    private func pull(_ offset: UInt64, _ buffer: UnsafeMutableRawBufferPointer) {
+        let address = UInt(bitPattern: buffer.baseAddress)
+        let count = Int(min(UInt64(buffer.count), length - offset))
+        let (exchange, stream) = (exchange, stream)
+        Task(executorPreference: exchange) {
+            let target = UnsafeMutableRawBufferPointer(
+                start: UnsafeMutableRawPointer(bitPattern: address), count: count)
+            let result: Result<Int, ClusterError>
+            do throws(ClusterError) {
+                result = .success(try await stream.read(at: offset, into: target))
+            } catch { result = .failure(error) }
+            exchange.finishPull(result)
+        }
+    }
+
+    private func answer(_ result: Result<Int, ClusterError>) -> Int {
+        switch result {
+        case .success(let count) where count > 0:
+            exchange.sentBytes += UInt64(count)
+            exchange.server.metrics.sentBytes.add(UInt64(count))
+            return count
+        case .success, .failure:
+            exchange.server.metrics.brokenResponses.add(1)
+            return Int(MHD_CONTENT_READER_END_WITH_ERROR_VALUE)
+        }
+    }
+}
+
+extension Exchange {
+    func finishPull(_ result: Result<Int, ClusterError>) {
+        let mustResume = lock.withLock { state in
+            state.pull?.result = result
+            guard state.phase == .suspended else { return false }
+            state.phase = .resuming
+            return true
+        }
+        if mustResume { MHD_resume_connection(connection) }
+    }
+}
