@@ -4,6 +4,22 @@
 #define VORTEX_CHTTPD_SHIMS_H
 #include <microhttpd.h>
 
+// Constants whose enumerations or macros have no plain Swift spelling.
+static const enum MHD_Result vortex_yes = MHD_YES;
+static const enum MHD_Result vortex_no = MHD_NO;
+static const enum MHD_ValueKind vortex_header_kind = MHD_HEADER_KIND;
+static const enum MHD_ResponseMemoryMode vortex_memory_persistent = MHD_RESPMEM_PERSISTENT;
+static const enum MHD_ResponseMemoryMode vortex_memory_copy = MHD_RESPMEM_MUST_COPY;
+static const ssize_t vortex_read_failed = MHD_CONTENT_READER_END_WITH_ERROR;
+
+static inline int vortex_httpd_is_start(enum MHD_ConnectionNotificationCode code) {
+    return code == MHD_CONNECTION_NOTIFY_STARTED;
+}
+
+static inline int vortex_httpd_is_complete(enum MHD_RequestTerminationCode code) {
+    return code == MHD_REQUEST_TERMINATED_COMPLETED_OK;
+}
+
 // Everything a daemon of ours is started with.
 struct vortex_httpd_settings {
     int listen_socket;

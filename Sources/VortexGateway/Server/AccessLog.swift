@@ -79,15 +79,15 @@ public final class AccessLog: Sendable {
     private static func json(_ entry: Entry) -> String {
         var json = JSONWriter()
         json.object { json in
-            json.field("time", timestamp())
-            json.field("peer", entry.peer)
-            json.field("method", entry.method)
-            json.field("target", entry.target)
-            json.field("status", entry.status)
-            json.field("bytes", entry.bytes)
-            json.field("microseconds", entry.nanoseconds / 1_000)
-            json.field("request_id", entry.requestID)
-            json.field("broken", entry.isBroken)
+            json.member("time", timestamp())
+            json.member("peer", entry.peer)
+            json.member("method", entry.method)
+            json.member("target", entry.target)
+            json.member("status", entry.status)
+            json.member("bytes", entry.bytes)
+            json.member("microseconds", entry.nanoseconds / 1_000)
+            json.member("request_id", entry.requestID)
+            json.member("broken", entry.isBroken)
         }
         return String(decoding: json.bytes, as: UTF8.self) + "\n"
     }

@@ -35,7 +35,7 @@ func httpdConnection(
 ) {
     guard let context, let connection, let entry else { return }
     let core = Unmanaged<ServerCore>.fromOpaque(context).takeUnretainedValue()
-    if code == MHD_CONNECTION_NOTIFY_STARTED {
+    if vortex_httpd_is_start(code) != 0 {
         let record = ConnectionRecord(
             socket: vortex_httpd_socket(connection), peer: peerName(vortex_httpd_peer(connection)))
         record.expect(within: core.options.idleSeconds)
@@ -55,7 +55,7 @@ func httpdCompleted(
     guard let slot, let pointer = slot.pointee else { return }
     slot.pointee = nil
     let exchange = Unmanaged<Exchange>.fromOpaque(pointer).takeRetainedValue()
-    let isAborted = code != MHD_REQUEST_TERMINATED_COMPLETED_OK
+    let isAborted = vortex_httpd_is_complete(code) == 0
     exchange.close(aborted: isAborted)
     exchange.record.expect(within: exchange.server.options.idleSeconds)
     exchange.server.finished(exchange, aborted: isAborted)
@@ -68,7 +68,7 @@ func httpdHandler(
     _ dataCount: UnsafeMutablePointer<Int>?,
     _ slot: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
 ) -> MHD_Result {
-    guard let pointer = slot?.pointee, let dataCount, let method, let version else { return MHD_NO }
+    guard let pointer = slot?.pointee, let dataCount, let method, let version else { return vortex_no }
     let exchange = Unmanaged<Exchange>.fromOpaque(pointer).takeUnretainedValue()
     exchange.enter()
     if exchange.framing == nil {
@@ -80,26 +80,26 @@ func httpdHandler(
     let count = dataCount.pointee
     guard count > 0, let data else { return exchange.bodyEnded() }
     let piece = UnsafeRawBufferPointer(start: data, count: count)
-    guard let taken = exchange.take(piece) else { return MHD_NO }
+    guard let taken = exchange.take(piece) else { return vortex_no }
     dataCount.pointee = count - taken
-    return MHD_YES
+    return vortex_yes
 }
 
 func httpdField(
     _ context: UnsafeMutableRawPointer?, _ kind: MHD_ValueKind, _ name: UnsafePointer<CChar>?,
     _ value: UnsafePointer<CChar>?
 ) -> MHD_Result {
-    guard let context, let name else { return MHD_NO }
+    guard let context, let name else { return vortex_no }
     let fields = context.assumingMemoryBound(to: [HeaderFields.Element].self)
     fields.pointee.append((String(cString: name), value.map { String(cString: $0) } ?? ""))
-    return MHD_YES
+    return vortex_yes
 }
 
 func httpdRead(
     _ context: UnsafeMutableRawPointer?, _ offset: UInt64, _ buffer: UnsafeMutablePointer<CChar>?,
     _ count: Int
 ) -> Int {
-    guard let context, let buffer else { return Int(MHD_CONTENT_READER_END_WITH_ERROR_VALUE) }
+    guard let context, let buffer else { return vortex_read_failed }
     let stream = Unmanaged<ResponseStream>.fromOpaque(context).takeUnretainedValue()
     return stream.read(at: offset, into: UnsafeMutableRawBufferPointer(start: buffer, count: count))
 }

@@ -34,20 +34,18 @@ final class ConnectionRecord: Sendable {
 /// All open connections. A record is removed before its socket is closed, under the lock that the reaper
 /// holds while it cuts: a reused descriptor is never shut.
 final class Connections: Sendable {
-    private let records = Mutex<[UnsafeRawPointer: ConnectionRecord]>([:])
+    private let records = Mutex<[ObjectIdentifier: ConnectionRecord]>([:])
     private let cutCount = Atomic<UInt64>(0)
 
     var count: Int { records.withLock { $0.count } }
     var cut: UInt64 { cutCount.load(ordering: .relaxed) }
 
     func add(_ record: ConnectionRecord) {
-        let key = UnsafeRawPointer(Unmanaged.passUnretained(record).toOpaque())
-        records.withLock { $0[key] = record }
+        records.withLock { $0[ObjectIdentifier(record)] = record }
     }
 
     func remove(_ record: ConnectionRecord) {
-        let key = UnsafeRawPointer(Unmanaged.passUnretained(record).toOpaque())
-        records.withLock { _ = $0.removeValue(forKey: key) }
+        records.withLock { _ = $0.removeValue(forKey: ObjectIdentifier(record)) }
     }
 
     /// Cuts every connection whose client is past its deadline.

@@ -29,9 +29,13 @@ public final class Exchange: TaskExecutor, @unchecked Sendable {
         var jobs: [UnownedJob] = []
         var response: Response?
         /// A response's whole content, read before its header is sent.
-        var preloaded: UnsafeMutableRawBufferPointer?
+        var preloaded: Preloaded?
         var isClosed = false
         var pull: Pull?
+    }
+    /// Unchecked: handed from the task that filled it to libmicrohttpd, which frees it.
+    struct Preloaded: @unchecked Sendable {
+        var buffer: UnsafeMutableRawBufferPointer
     }
     /// One block on its way from a content stream into libmicrohttpd's buffer.
     struct Pull {
@@ -65,7 +69,7 @@ public final class Exchange: TaskExecutor, @unchecked Sendable {
             requestID: server.nextRequestID())
     }
 
-    deinit { lock.withLock { $0.preloaded?.deallocate() } }
+    deinit { lock.withLock { $0.preloaded?.buffer.deallocate() } }
 
     public func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
@@ -156,7 +160,8 @@ public final class Exchange: TaskExecutor, @unchecked Sendable {
             buffer.deallocate()
             return server.failure(error, head.requestID)
         }
-        lock.withLock { $0.preloaded = buffer }
+        let preloaded = Preloaded(buffer: buffer)
+        lock.withLock { $0.preloaded = preloaded }
         return response
     }
 

@@ -1,5 +1,5 @@
 internal import CHttpd
-internal import Glibc
+internal import Synchronization
 internal import VortexCluster
 internal import VortexCore
 
@@ -15,7 +15,7 @@ extension Exchange {
     func readHead(_ method: String, version: String) {
         var fields: [HeaderFields.Element] = []
         withUnsafeMutablePointer(to: &fields) { pointer in
-            _ = MHD_get_connection_values(connection, MHD_HEADER_KIND, httpdField, pointer)
+            _ = MHD_get_connection_values(connection, vortex_header_kind, httpdField, pointer)
         }
         head.method = method
         head.headers = HeaderFields(fields)
@@ -44,7 +44,7 @@ extension Exchange {
             guard hasBody else {
                 isBegun = true
                 // Answered on the second call: a response queued on the first closes the connection.
-                if leave() { return MHD_YES }
+                if leave() { return vortex_yes }
                 continue
             }
             let hasAnswered = lock.withLock { $0.response != nil }
@@ -52,16 +52,16 @@ extension Exchange {
                 if mustRefuseNow { return queue() }
                 isBegun = true
                 record.expect(within: server.options.bodySeconds)
-                if leave() { return MHD_YES }
+                if leave() { return vortex_yes }
                 continue
             }
             if requestBody.wasAsked {
                 isBegun = true
                 record.expect(within: server.options.bodySeconds)
-                if leave() { return MHD_YES }
+                if leave() { return vortex_yes }
                 continue
             }
-            if suspend(unless: { $0.response != nil }) { return MHD_YES }
+            if suspend(unless: { $0.response != nil }) { return vortex_yes }
         }
     }
 
@@ -121,7 +121,7 @@ extension Exchange {
         while true {
             drain()
             if lock.withLock({ $0.response != nil }) { return queue() }
-            if suspend(unless: { $0.response != nil }) { return MHD_YES }
+            if suspend(unless: { $0.response != nil }) { return vortex_yes }
         }
     }
 }

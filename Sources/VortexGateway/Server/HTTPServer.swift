@@ -33,7 +33,7 @@ final class ServerCore: Sendable {
     }
 
     func refusal(_ reason: String, _ requestID: String) -> Response {
-        Problem(.malformedRequest(reason)).response(requestID: requestID)
+        Problem(.malformedRequest, reason).response(requestID: requestID)
     }
 
     func failure(_ error: ClusterError, _ requestID: String) -> Response {
@@ -56,7 +56,11 @@ final class ServerCore: Sendable {
 /// The HTTP server: libmicrohttpd with one epoll thread per core, on a socket of ours.
 public final class HTTPServer: Sendable {
     private let core: ServerCore
-    private let daemon = Mutex<OpaquePointer?>(nil)
+    /// Unchecked: libmicrohttpd's own locks guard a daemon.
+    private struct Daemon: @unchecked Sendable {
+        let pointer: OpaquePointer
+    }
+    private let daemon = Mutex<Daemon?>(nil)
     private let socket: Int32
 
     /// Opens the socket; `start` begins to answer.
@@ -104,7 +108,8 @@ public final class HTTPServer: Sendable {
             }
         }
         guard let started else { throw .start }
-        daemon.withLock { $0 = started }
+        let made = Daemon(pointer: started)
+        daemon.withLock { $0 = made }
     }
 
     /// Cuts what is too slow; to be called every second.
@@ -118,7 +123,7 @@ public final class HTTPServer: Sendable {
     /// Accepts no further connection.
     public func quiesce() {
         daemon.withLock { daemon in
-            if let daemon { _ = MHD_quiesce_daemon(daemon) }
+            if let daemon { _ = MHD_quiesce_daemon(daemon.pointer) }
         }
     }
 
@@ -129,7 +134,7 @@ public final class HTTPServer: Sendable {
             defer { daemon = nil }
             return daemon
         }
-        if let taken { MHD_stop_daemon(taken) }
+        if let taken { MHD_stop_daemon(taken.pointer) }
         close(socket)
         if case .unix(let path) = core.options.address { unlink(path) }
         core.log.flush()

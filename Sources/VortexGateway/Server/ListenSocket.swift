@@ -76,9 +76,10 @@ enum ListenSocket {
         var address = sockaddr_storage()
         var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
         return withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                guard getsockname(descriptor, $0, &size) == 0 else { return 0 }
+            let answer = pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                getsockname(descriptor, $0, &size)
             }
+            guard answer == 0 else { return 0 }
             return pointer.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
                 $0.pointee.sin_port.bigEndian
             }

@@ -1,6 +1,6 @@
 internal import Synchronization
-public import VortexCluster
-public import VortexCore
+internal import VortexCluster
+internal import VortexCore
 
 /// A request's body: libmicrohttpd's pieces are copied once, into the buffer that the handler is filling.
 /// Where nobody is filling one the connection is suspended, and so the client is held back.

@@ -11,10 +11,10 @@ extension Exchange {
             defer { state.preloaded = nil }
             return (state.response, state.preloaded)
         }
-        guard let response else { return MHD_NO }
+        guard let response else { return vortex_no }
         guard let made = make(response, preloaded) else {
-            preloaded?.deallocate()
-            return MHD_NO
+            preloaded?.buffer.deallocate()
+            return vortex_no
         }
         defer { MHD_destroy_response(made) }
         for (name, value) in response.headers { MHD_add_response_header(made, name, value) }
@@ -27,28 +27,28 @@ extension Exchange {
     }
 
     private func make(
-        _ response: Response, _ preloaded: UnsafeMutableRawBufferPointer?
+        _ response: Response, _ preloaded: Preloaded?
     ) -> OpaquePointer? {
         switch response.content {
         case .empty(nil), .empty(contentLength: 0):
-            return MHD_create_response_from_buffer(0, nil, MHD_RESPMEM_PERSISTENT)
+            return MHD_create_response_from_buffer(0, nil, vortex_memory_persistent)
         case .empty(.some(let length)):
             // Only for HEAD, which never asks for the content.
             return MHD_create_response_from_callback(
-                length, 1_024, { _, _, _, _ in Int(MHD_CONTENT_READER_END_WITH_ERROR_VALUE) }, nil,
+                length, 1_024, { _, _, _, _ in vortex_read_failed }, nil,
                 nil)
         case .bytes(let bytes):
             sentBytes = UInt64(bytes.count)
             return bytes.withUnsafeBytes { raw in
                 MHD_create_response_from_buffer(
                     raw.count, UnsafeMutableRawPointer(mutating: raw.baseAddress),
-                    MHD_RESPMEM_MUST_COPY)
+                    vortex_memory_copy)
             }
         case .stream(let length, let stream):
             if let preloaded {
                 sentBytes = length
                 return MHD_create_response_from_buffer_with_free_callback(
-                    preloaded.count, preloaded.baseAddress, httpdFreeBuffer)
+                    preloaded.buffer.count, preloaded.buffer.baseAddress, httpdFreeBuffer)
             }
             let source = ResponseStream(self, stream, length: length)
             let context = Unmanaged.passRetained(source).toOpaque()
@@ -122,7 +122,7 @@ final class ResponseStream: @unchecked Sendable {
             return count
         case .success, .failure:
             exchange.server.metrics.brokenResponses.add(1)
-            return Int(MHD_CONTENT_READER_END_WITH_ERROR_VALUE)
+            return vortex_read_failed
         }
     }
 }
