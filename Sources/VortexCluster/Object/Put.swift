@@ -36,7 +36,7 @@ extension ClusterNode {
         try Self.check(order, on: try readObject(order.key), now: now)
     }
 
-    private static func checkSize(_ order: PutOrder) throws(ClusterError) {
+    static func checkSize(_ order: PutOrder) throws(ClusterError) {
         guard order.attributes.bytes <= Limits.metadataBytesMax else { throw .metadataTooLarge }
         guard order.expectedBytes ?? 0 <= Limits.objectBytesMax else {
             throw .tooLarge(limitBytes: Limits.objectBytesMax)

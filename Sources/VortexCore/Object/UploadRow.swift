@@ -12,6 +12,8 @@ public struct UploadRow: Hashable, Sendable {
         case refused = 4
     }
     public var state: State
+    /// The bucket's name, which no bucket changes.
+    public var bucket: String
     public var attributes: ObjectAttributes
     public var condition: WriteCondition
     public var expectedBytes: UInt64?
@@ -26,10 +28,11 @@ public struct UploadRow: Hashable, Sendable {
     public var created: Bool
 
     public init(
-        attributes: ObjectAttributes, condition: WriteCondition, expectedBytes: UInt64?,
+        bucket: String, attributes: ObjectAttributes, condition: WriteCondition, expectedBytes: UInt64?,
         generation: UInt64, startedMilliseconds: UInt64
     ) {
         state = .open
+        self.bucket = bucket
         self.attributes = attributes
         self.condition = condition
         self.expectedBytes = expectedBytes
@@ -55,6 +58,7 @@ extension ByteWriter {
             (row.expectedBytes == nil ? 0 : 1) | (row.version == nil ? 0 : 2)
             | (row.created ? 4 : 0)
         write(flags)
+        write(text: row.bucket)
         write(row.attributes)
         write(row.condition.ifMatch)
         write(row.condition.ifNoneMatch)
@@ -86,11 +90,12 @@ extension ByteReader {
         }
         let flags = try readByte()
         guard flags < 8 else { throw .unknown(tag: UInt64(flags)) }
+        let bucket = try readText(max: Limits.bucketNameBytes.upperBound)
         let attributes = try readObjectAttributes()
         let condition = WriteCondition(ifMatch: try readETagSet(), ifNoneMatch: try readETagSet())
         let expected = flags & 1 == 0 ? nil : try readNumber()
         var row = UploadRow(
-            attributes: attributes, condition: condition, expectedBytes: expected,
+            bucket: bucket, attributes: attributes, condition: condition, expectedBytes: expected,
             generation: try readNumber(), startedMilliseconds: try readMilliseconds())
         row.state = state
         row.changedMilliseconds = try readMilliseconds()

@@ -1,0 +1,148 @@
+internal import VortexCore
+internal import VortexStore
+
+/// A slow walk over all objects, for what no list leads to: open uploads whose gateway died, tombstones.
+extension ClusterNode {
+    private static let sliceRows = 500
+    private static let pauseMilliseconds: UInt64 = 10
+    /// Tombstones younger than this stay.
+    private static let graceMilliseconds: UInt64 = 60_000
+
+    /// Buckets whose deletion was cut short: deleted now, or open again.
+    func finishClosingBuckets() async throws(ClusterError) {
+        for name in try closingBuckets() {
+            do throws(ClusterError) { try await deleteBucket(name) } catch {
+                guard error == .bucketNotEmpty || error == .noSuchBucket else { throw error }
+            }
+        }
+    }
+
+    func sweep() async throws(ClusterError) {
+        var after: String?
+        repeat {
+            let page = try await buckets(after: after, limit: Limits.listPageMax)
+            for bucket in page.buckets {
+                try await sweep(bucket.id)
+            }
+            after = page.next
+        } while after != nil && !Task.isCancelled
+        try await sweep(.zero)
+    }
+
+    private func sweep(_ bucket: BucketID) async throws(ClusterError) {
+        var from: [UInt8]? = []
+        while let start = from, !Task.isCancelled {
+            let slice = try slice(of: bucket, from: start)
+            for key in slice.keys { try await sweep(RowKey(bucket: bucket, key: key)) }
+            from = slice.next
+            do throws(CancellationError) {
+                try await clock.sleep(milliseconds: Self.pauseMilliseconds)
+            } catch { return }
+        }
+    }
+
+    /// Rows with something to do among the next few hundred, and where to go on.
+    private func slice(
+        of bucket: BucketID, from start: [UInt8]
+    ) throws(ClusterError) -> (keys: [[UInt8]], next: [UInt8]?) {
+        var keys: [[UInt8]] = []
+        var next: [UInt8]?
+        var count = 0
+        do throws(StoreError) {
+            try store.scanObjects(bucket: bucket, from: start) { key, row in
+                count += 1
+                if Self.needsSweep(row, bucket) { keys.append(Array(key)) }
+                guard count == Self.sliceRows else { return .next }
+                next = Array(key) + [0]
+                return .stop
+            }
+        } catch { throw ClusterError(error) }
+        return (keys, next)
+    }
+
+    private static func needsSweep(
+        _ row: UnsafeRawBufferPointer, _ bucket: BucketID
+    ) -> Bool {
+        do throws(CodingError) {
+            var reader = try ByteReader.registerValue(ofStored: row)
+            let value = try reader.readRegisterValue()
+            if value.isTombstone { return true }
+            guard bucket != .zero else { return false }
+            let object = try ByteReader.decode(value.content) { (reader) throws(CodingError) in
+                try reader.readObjectRow()
+            }
+            return !object.openUploads.isEmpty
+        } catch {
+            // A read of the object says so to whoever wants it; here is nothing to tidy.
+            return false
+        }
+    }
+
+    private func sweep(_ key: RowKey) async throws(ClusterError) {
+        guard key.bucket != .zero else { return try await purge(key) }
+        let row = try readObject(key)
+        for upload in row.openUploads { try await expire(upload, of: key) }
+        if row.isTombstone, now > row.modifiedMilliseconds + Self.graceMilliseconds {
+            try await purge(key)
+        }
+    }
+
+    private func expire(_ upload: OpenUpload, of key: RowKey) async throws(ClusterError) {
+        let isIdle = now > upload.renewedMilliseconds + options.uploadIdleMilliseconds
+        // Of an earlier run of this node: nobody feeds it any more.
+        let isOrphan = upload.node == node && upload.boot < boot
+        switch upload.kind {
+        case .plain(let blob):
+            guard active.find(UploadID(of: blob)) == nil, isIdle || isOrphan else { return }
+            try await closeUpload(upload.kind, key)
+        case .multipart(let id):
+            guard active.find(id) == nil, isIdle || isOrphan else { return }
+            try await expireMultipart(id, of: key)
+        }
+    }
+
+    /// The entry goes only after the upload's row says aborted; one whose row was never written gets a
+    /// row that says so, in case its gateway comes back to write it.
+    private func expireMultipart(_ id: UploadID, of key: RowKey) async throws(ClusterError) {
+        let rowKey = RowKey(bucket: key.bucket, key: key.key, kind: .upload(id))
+        let now = now
+        let isOver = try await coordinator.change(.init(key: rowKey, id: newChange())) {
+            (found) throws(ClusterError) -> Coordinator.Computed<Bool> in
+            if case .upload(let row) = found {
+                return .nothing(.success(row.state == .aborted || row.state == .refused))
+            }
+            var row = UploadRow(
+                bucket: "", attributes: ObjectAttributes(), condition: .none,
+                expectedBytes: nil, generation: 0, startedMilliseconds: now)
+            row.state = .aborted
+            return .write(.upload(row), bodies: [], true)
+        }
+        if isOver { try await closeUpload(.multipart(id), key) }
+    }
+
+    private func closingBuckets() throws(ClusterError) -> [String] {
+        var names: [String] = []
+        do throws(StoreError) {
+            try store.scanObjects(bucket: .zero, from: []) { key, row in
+                if Self.isClosing(row), names.count < Limits.listPageMax {
+                    names.append(String(decoding: key, as: UTF8.self))
+                }
+                return .next
+            }
+        } catch { throw ClusterError(error) }
+        return names
+    }
+
+    private static func isClosing(_ row: UnsafeRawBufferPointer) -> Bool {
+        do throws(CodingError) {
+            var reader = try ByteReader.registerValue(ofStored: row)
+            let value = try reader.readRegisterValue()
+            guard !value.isTombstone else { return false }
+            return try ByteReader.decode(value.content) { (reader) throws(CodingError) in
+                try reader.readBucketRow()
+            }.state == .closing
+        } catch {
+            return false
+        }
+    }
+}

@@ -1,0 +1,111 @@
+internal import Logging
+internal import Synchronization
+internal import VortexCore
+internal import VortexStore
+
+/// What a node does by itself: every few seconds it collects bodies that no row names and tidies uploads
+/// that are over or idle; at the start and every hour it sweeps all objects for open uploads that nobody
+/// feeds, and for tombstones. Everything it must know it finds again after a restart.
+extension ClusterNode {
+    private static let roundMilliseconds: UInt64 = 5_000
+    private static let sweepMilliseconds: UInt64 = 3_600_000
+
+    /// Expiry of uploads, collecting, purging. Ends when its task is cancelled.
+    public func run() async {
+        var swept: UInt64 = 0
+        var isFirst = true
+        while !Task.isCancelled {
+            await guarded("closing buckets") { () async throws(ClusterError) in
+                if isFirst { try await self.finishClosingBuckets() }
+            }
+            isFirst = false
+            await collectOnce()
+            await guarded("uploads") { () async throws(ClusterError) in
+                try await self.tidyUploads()
+            }
+            let time = clock.monotonicNanoseconds / 1_000_000
+            if swept == 0 || time >= swept + Self.sweepMilliseconds {
+                await guarded("sweep") { () async throws(ClusterError) in try await self.sweep() }
+                swept = max(1, time)
+            }
+            do throws(CancellationError) {
+                try await clock.sleep(milliseconds: Self.roundMilliseconds)
+            } catch { return }
+        }
+    }
+
+    /// A round that fails is logged and comes again: nothing of it is owed to a client.
+    func guarded(
+        _ what: Logger.Message, _ body: () async throws(ClusterError) -> Void
+    ) async {
+        do throws(ClusterError) { try await body() } catch {
+            upkeepLog.warning(what, metadata: ["error": "\(error)"])
+        }
+    }
+
+    // MARK: Collecting
+
+    private static let collectBatch = 256
+
+    /// Removes bodies that no row names any more, once a GET in flight can have ended; at once where the
+    /// disk is nearly full.
+    func collectOnce() async {
+        await guarded("collecting") { () async throws(ClusterError) in
+            let delay = self.store.usage.isFull ? 0 : self.options.collectDelayMilliseconds
+            let now = self.now
+            guard now > delay else { return }
+            while !Task.isCancelled {
+                let candidates = try self.unnamed(before: now - delay)
+                for candidate in candidates { try await self.collect(candidate) }
+                if candidates.count < Self.collectBatch { return }
+            }
+        }
+    }
+
+    private func unnamed(before moment: UInt64) throws(ClusterError) -> [UnnamedBlob] {
+        do throws(StoreError) {
+            return try store.unnamed(before: moment, limit: Self.collectBatch)
+        } catch { throw ClusterError(error) }
+    }
+
+    /// Asks the rows that can name the blob, in the order in which a name moves: part, upload, object.
+    private func collect(_ candidate: UnnamedBlob) async throws(ClusterError) {
+        var isNamed = false
+        for key in candidate.rowsToAsk where !isNamed {
+            isNamed = try await names(key, candidate.blob)
+        }
+        do throws(StoreError) {
+            if isNamed {
+                try await store.keep(candidate)
+            } else {
+                try await store.collect(candidate, milliseconds: now)
+                collected.add(1, ordering: .relaxed)
+            }
+        } catch { throw ClusterError(error) }
+    }
+
+    /// A change behind all others of the row, so that none that names the blob can be under way. With
+    /// one owner what phase 1 finds is chosen, and there is nothing to write.
+    private func names(_ key: RowKey, _ blob: BlobID) async throws(ClusterError) -> Bool {
+        try await coordinator.change(.init(key: key, id: newChange())) {
+            (found) throws(ClusterError) -> Coordinator.Computed<Bool> in
+            .nothing(.success(found.names(blob)))
+        }
+    }
+}
+
+private let upkeepLog = Logger(label: "vortex.upkeep")
+
+extension UnnamedBlob {
+    var rowsToAsk: [RowKey] {
+        let object = RowKey(bucket: owner.bucket, key: owner.key)
+        switch owner.kind {
+        case .object, .page: return [object]
+        case .upload: return [owner, object]
+        case .part(let upload, _):
+            let uploadRow = RowKey(
+                bucket: owner.bucket, key: owner.key, kind: .upload(upload))
+            return [owner, uploadRow, object]
+        }
+    }
+}

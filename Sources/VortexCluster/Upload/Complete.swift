@@ -1,0 +1,139 @@
+public import VortexCore
+
+/// Completing a resumable upload, in steps that whoever finds them half done can finish:
+///
+///     upload's row   open -> completing(version)      no way back, abort is refused
+///     object's row   entry -> version                 or the entry says refused: the condition failed
+///     upload's row   completing -> done | refused
+///
+/// Where the entry is gone from the object's row, the version has taken effect already.
+extension ClusterNode {
+    /// Idempotent: a second one gets the same answer.
+    public func completeUpload(
+        _ id: UploadID, expectedSHA256: [UInt8]?
+    ) async throws(ClusterError) -> PutResult {
+        let found = try find(id)
+        switch found.row.state {
+        case .open: break
+        case .completing: return try await finish(found)
+        case .done: return try Self.result(of: found.row)
+        case .aborted: throw .noSuchUpload
+        case .refused: throw .preconditionFailed
+        }
+        let completing = ActiveUpload(
+            id: id, bucket: found.row.bucket, key: found.key.key, isResumable: true,
+            expectedBytes: found.row.expectedBytes, startedMilliseconds: now, firstByte: 0)
+        try active.begin(completing)
+        defer { active.end(completing) }
+        var version = try await version(of: found)
+        if let expected = found.row.expectedBytes, expected != version.size {
+            throw .offsetMismatch(expected: version.size)
+        }
+        if let expectedSHA256 {
+            guard try await sha256(of: version) == expectedSHA256 else { throw .digestMismatch }
+            version.sha256 = expectedSHA256
+        }
+        let row = try await setUpload(found) { (row) throws(ClusterError) in
+            guard row.state != .aborted else { throw .noSuchUpload }
+            guard row.state == .open else { return }
+            row.state = .completing
+            row.version = version
+        }
+        var completed = found
+        completed.row = row
+        return row.state == .completing ? try await finish(completed) : try Self.result(of: row)
+    }
+
+    /// The version that the parts make.
+    private func version(of upload: FoundUpload) async throws(ClusterError) -> ObjectVersion {
+        let parts = try await finishParts(of: upload)
+        var digests = ByteWriter(reserving: 16 * parts.count)
+        for part in parts {
+            guard let digest = part.row.digest else { throw .damaged }
+            digests.write(digest)
+        }
+        let extents = parts.map(\.row.extent)
+        let tag = EntityTag(
+            digest: XXH3.hash128(digests.bytes), parts: UInt32(max(1, parts.count)))
+        return ObjectVersion(
+            id: newChange(), size: extents.reduce(0) { $0 + $1.length }, tag: tag,
+            modifiedMilliseconds: now, policy: Self.policy, attributes: upload.row.attributes,
+            sha256: nil, body: extents.isEmpty ? .empty : .spread(extents))
+    }
+
+    private func sha256(of version: ObjectVersion) async throws(ClusterError) -> [UInt8] {
+        guard var digest = options.makeSHA256?() else { throw .digestMismatch }
+        try await readThrough(version.body, size: version.size) { digest.update($0) }
+        return digest.finish()
+    }
+
+    private enum Commit: Sendable {
+        case written(PutResult)
+        case refused
+    }
+
+    /// From completing on; safe to run any number of times, by anyone.
+    func finish(_ upload: FoundUpload) async throws(ClusterError) -> PutResult {
+        switch try await commit(upload) {
+        case .written(let result):
+            let row = try await setUpload(upload) { (row) throws(ClusterError) in
+                guard row.state == .completing else { return }
+                row.state = .done
+                row.created = result.created
+                row.version = result.version
+                row.version?.body = .empty
+            }
+            return try Self.result(of: row)
+        case .refused:
+            try await setUpload(upload) { (row) throws(ClusterError) in
+                if row.state == .completing { row.state = .refused }
+            }
+            try await closeUpload(.multipart(upload.id), upload.object)
+            throw .preconditionFailed
+        }
+    }
+
+    /// The change of the object's row, which decides.
+    private func commit(_ upload: FoundUpload) async throws(ClusterError) -> Commit {
+        guard var version = upload.row.version else { throw .damaged }
+        let bucket = try bucketForWriting(upload.row.bucket)
+        let now = now
+        let change = Coordinator.Change(
+            key: upload.object, id: newChange(), generation: bucket.generation)
+        return try await coordinator.change(change) {
+            (found) throws(ClusterError) -> Coordinator.Computed<Commit> in
+            var row = try Self.object(found)
+            guard
+                let index = row.openUploads.firstIndex(where: {
+                    $0.kind == .multipart(upload.id)
+                })
+            else {
+                let visible = row.versions.first { $0.id == version.id }
+                return .nothing(
+                    .success(
+                        .written(
+                            PutResult(
+                                version: visible ?? version, created: upload.row.created,
+                                replayed: true))))
+            }
+            guard row.openUploads[index].state == .open else {
+                return .nothing(.success(.refused))
+            }
+            guard upload.row.condition.holds(for: row.visible?.tag) else {
+                row.openUploads[index].state = .refused
+                return .write(.object(row), bodies: [], .refused)
+            }
+            row.openUploads.remove(at: index)
+            version.modifiedMilliseconds = row.nextModified(now)
+            let result = PutResult(
+                version: version, created: row.visible == nil, replayed: false)
+            row.replace(with: version, generation: bucket.generation)
+            return .write(.object(row), bodies: [], .written(result))
+        }
+    }
+
+    private static func result(of row: UploadRow) throws(ClusterError) -> PutResult {
+        guard let version = row.version else { throw .noSuchUpload }
+        return PutResult(version: version, created: row.created, replayed: false)
+    }
+}
