@@ -21,21 +21,6 @@ public final class ObjectBody: ContentStream {
             at: range.lowerBound + offset,
             into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<Int(wanted)]))
     }
-
-    /// All of it at once, for what is small.
-    func bytes() async throws(ClusterError) -> [UInt8] {
-        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: Int(length), alignment: 16)
-        defer { memory.deallocate() }
-        var filled = 0
-        while filled < memory.count {
-            let count = try await read(
-                at: UInt64(filled), into: UnsafeMutableRawBufferPointer(rebasing: memory[filled...])
-            )
-            guard count > 0 else { throw .damaged }
-            filled += count
-        }
-        return Array(memory)
-    }
 }
 
 /// The places of a multipart/byteranges body (RFC 9110, 14.6): where each part's header and bytes

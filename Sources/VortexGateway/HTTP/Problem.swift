@@ -41,7 +41,7 @@ public struct Problem: Error, Sendable, Hashable {
 }
 
 extension Problem {
-    public init(_ error: RequestError) {
+    public init(refused error: RequestError) {
         switch error {
         case .malformed(.key): self.init(.invalidKey, "A key is UTF-8 of 1 to 1,024 bytes.")
         case .malformed(let part):
@@ -67,47 +67,47 @@ extension Problem {
 }
 
 extension Problem {
-    public init(_ error: ClusterError) {
+    public init(answering error: ClusterError) {
         switch error {
-        case .noSuchBucket: self.init(ProblemType.noSuchBucket)
-        case .bucketExists: self.init(ProblemType.bucketExists)
-        case .bucketNotEmpty: self.init(ProblemType.bucketNotEmpty)
+        case .noSuchBucket: self.init(.noSuchBucket)
+        case .bucketExists: self.init(.bucketExists)
+        case .bucketNotEmpty: self.init(.bucketNotEmpty)
         case .invalidBucketName:
             self.init(
-                ProblemType.invalidBucketName,
+                .invalidBucketName,
                 "A name has 3 to 63 lower-case letters, digits, dots and hyphens.")
-        case .invalidKey: self.init(ProblemType.invalidKey, "A key is UTF-8 of 1 to 1,024 bytes.")
-        case .noSuchObject: self.init(ProblemType.noSuchObject)
-        case .noSuchUpload: self.init(ProblemType.noSuchUpload)
-        case .uploadExpired: self.init(ProblemType.uploadExpired, "Nothing was stored.")
-        case .preconditionFailed, .notModified: self.init(ProblemType.preconditionFailed)
+        case .invalidKey: self.init(.invalidKey, "A key is UTF-8 of 1 to 1,024 bytes.")
+        case .noSuchObject: self.init(.noSuchObject)
+        case .noSuchUpload: self.init(.noSuchUpload)
+        case .uploadExpired: self.init(.uploadExpired, "Nothing was stored.")
+        case .preconditionFailed, .notModified: self.init(.preconditionFailed)
         case .offsetMismatch(let expected):
             self.init(
-                ProblemType.offsetMismatch, "The upload is at offset \(expected).",
+                .offsetMismatch, "The upload is at offset \(expected).",
                 headers: [Header(name: "Upload-Offset", value: String(expected))])
         case .tooLarge(let limitBytes):
-            self.init(ProblemType.contentTooLarge, "At most \(limitBytes) bytes are accepted.")
+            self.init(.contentTooLarge, "At most \(limitBytes) bytes are accepted.")
         case .metadataTooLarge:
             self.init(
-                ProblemType.metadataTooLarge, "At most \(Limits.metadataBytesMax) bytes are kept.")
+                .metadataTooLarge, "At most \(Limits.metadataBytesMax) bytes are kept.")
         case .tooManyUploads:
             self.init(
-                ProblemType.tooManyUploads, "At most \(Limits.openUploadsPerRowMax) are kept open.")
-        case .uploadBusy: self.init(ProblemType.uploadBusy)
-        case .idempotencyMismatch: self.init(ProblemType.idempotencyMismatch)
-        case .digestMismatch: self.init(ProblemType.digestMismatch, "Nothing was stored.")
+                .tooManyUploads, "At most \(Limits.openUploadsPerRowMax) are kept open.")
+        case .uploadBusy: self.init(.uploadBusy)
+        case .idempotencyMismatch: self.init(.idempotencyMismatch)
+        case .digestMismatch: self.init(.digestMismatch, "Nothing was stored.")
         case .bodyEndedEarly, .bodyAborted:
-            self.init(ProblemType.bodyEndedEarly, "Nothing was stored.")
-        case .bodyTimedOut: self.init(ProblemType.requestTimeout, "Nothing was stored.")
-        case .bodyMalformed: self.init(ProblemType.bodyMalformed, "Nothing was stored.")
-        case .noQuorum: self.init(ProblemType.noQuorum)
+            self.init(.bodyEndedEarly, "Nothing was stored.")
+        case .bodyTimedOut: self.init(.requestTimeout, "Nothing was stored.")
+        case .bodyMalformed: self.init(.bodyMalformed, "Nothing was stored.")
+        case .noQuorum: self.init(.noQuorum)
         case .outcomeUnknown:
-            self.init(ProblemType.outcomeUnknown, "The write may or may not have taken effect.")
-        case .busy: self.init(ProblemType.busy)
+            self.init(.outcomeUnknown, "The write may or may not have taken effect.")
+        case .busy: self.init(.busy)
         case .full(let availableBytes):
-            self.init(ProblemType.full, "\(availableBytes) bytes are left. Deleting still works.")
-        case .damaged: self.init(ProblemType.damaged, "No copy that verifies could be read.")
-        case .stopped: self.init(ProblemType.stopping)
+            self.init(.full, "\(availableBytes) bytes are left. Deleting still works.")
+        case .damaged: self.init(.damaged, "No copy that verifies could be read.")
+        case .stopped: self.init(.stopping)
         }
     }
 }

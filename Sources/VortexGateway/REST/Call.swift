@@ -137,12 +137,12 @@ struct Call {
 
 /// What a request has to be for what is asked of it.
 func parsing<Value>(_ body: () throws(RequestError) -> Value) throws(Problem) -> Value {
-    do throws(RequestError) { return try body() } catch { throw Problem(error) }
+    do throws(RequestError) { return try body() } catch { throw Problem(refused: error) }
 }
 
 /// What the cluster answers.
 func asking<Value>(
     _ body: () async throws(ClusterError) -> Value
 ) async throws(Problem) -> Value {
-    do throws(ClusterError) { return try await body() } catch { throw Problem(error) }
+    do throws(ClusterError) { return try await body() } catch { throw Problem(answering: error) }
 }

@@ -80,23 +80,23 @@ extension RESTHandler {
         let reader = try await asking { () async throws(ClusterError) in
             try await self.node.reader(for: version, bucket: bucket, key: key)
         }
-        return try await answer(selection, of: version, reader)
+        return try answer(selection, of: version, reader)
     }
 
     private func answer(
         _ selection: ByteRanges.Selection, of version: ObjectVersion, _ reader: ObjectReader
-    ) async throws(Problem) -> Response {
+    ) throws(Problem) -> Response {
         let size = version.size
         switch selection {
         case .whole:
-            return try await content(of: ObjectBody(reader, 0..<size), 200, version.headers)
+            return .content(ObjectBody(reader, 0..<size), 200, version.headers)
         case .unsatisfiable:
             let contentRange = Problem.Header(name: "Content-Range", value: "bytes */\(size)")
             throw Problem(.rangeNotSatisfiable, headers: [contentRange])
         case .ranges(let ranges) where ranges.count == 1:
             var headers = version.headers
             headers.append(("Content-Range", ByteRanges.contentRange(ranges[0], size: size)))
-            return try await content(of: ObjectBody(reader, ranges[0]), 206, headers)
+            return .content(ObjectBody(reader, ranges[0]), 206, headers)
         case .ranges(let ranges):
             let boundary = Hex.string(entropy.next()) + Hex.string(entropy.next())
             let layout = MultipartLayout(
@@ -109,19 +109,6 @@ extension RESTHandler {
                 status: 206, headers: headers,
                 content: .stream(length: layout.length, MultipartBody(reader, layout)))
         }
-    }
-
-    /// What is small is read before the answer begins: damage is then told, where a broken connection
-    /// could not say why, and the server has no stream to wait for.
-    private func content(
-        of body: ObjectBody, _ status: Int, _ headers: [(String, String)]
-    ) async throws(Problem) -> Response {
-        guard body.length <= Limits.blockBytes else {
-            return Response(
-                status: status, headers: headers, content: .stream(length: body.length, body))
-        }
-        let bytes = try await asking { () async throws(ClusterError) in try await body.bytes() }
-        return Response(status: status, headers: headers, content: .bytes(bytes))
     }
 }
 
@@ -171,6 +158,14 @@ extension ObjectVersion {
 }
 
 extension Response {
+    fileprivate static func content(
+        _ body: ObjectBody, _ status: Int, _ headers: [(String, String)]
+    ) -> Response {
+        Response(
+            status: status, headers: headers,
+            content: body.length == 0 ? .bytes([]) : .stream(length: body.length, body))
+    }
+
     fileprivate static func notModified(_ version: ObjectVersion) -> Response {
         Response(status: 304, headers: version.cacheHeaders)
     }

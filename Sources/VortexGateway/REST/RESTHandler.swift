@@ -53,10 +53,10 @@ public final class RESTHandler: RequestHandler {
             match = try Routes.match(method: head.method, target)
         } catch {
             // Who may not come in learns nothing about what there is.
-            throw Problem(isAdmitted(head) ? error : .unauthenticated)
+            throw Problem(refused: isAdmitted(head) ? error : .unauthenticated)
         }
         guard match.route.isOpen || isAdmitted(head) else {
-            throw Problem(RequestError.unauthenticated)
+            throw Problem(.unauthenticated)
         }
         return try await dispatch(Call(head, body, match, target.query))
     }

@@ -15,8 +15,10 @@ func httpdURI(
     let record = Unmanaged<ConnectionRecord>.fromOpaque(entry).takeUnretainedValue()
     record.expect(within: core.options.headSeconds)
     core.metrics.requestsInFlight.add(1)
+    // Repaired, bytes that are not UTF-8 would name another key; an empty target is refused.
     let exchange = Exchange(
-        connection: connection, target: String(cString: uri), server: core, record: record)
+        connection: connection, target: String(validatingCString: uri) ?? "", server: core,
+        record: record)
     return Unmanaged.passRetained(exchange).toOpaque()
 }
 
@@ -91,7 +93,9 @@ func httpdField(
 ) -> MHD_Result {
     guard let context, let name else { return vortex_no }
     let fields = context.assumingMemoryBound(to: [HeaderFields.Element].self)
-    fields.pointee.append((String(cString: name), value.map { String(cString: $0) } ?? ""))
+    // What is not UTF-8 could not be given back as it came; as a NUL it is refused.
+    let text = value.map { String(validatingCString: $0) ?? "\u{0}" } ?? ""
+    fields.pointee.append((String(cString: name), text))
     return vortex_yes
 }
 

@@ -37,7 +37,7 @@ final class ServerCore: Sendable {
     }
 
     func failure(_ error: ClusterError, _ requestID: String) -> Response {
-        Problem(error).response(requestID: requestID)
+        Problem(answering: error).response(requestID: requestID)
     }
 
     func finished(_ exchange: Exchange, aborted: Bool) {

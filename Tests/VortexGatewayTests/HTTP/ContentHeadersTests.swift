@@ -51,7 +51,7 @@ struct ContentHeadersTests {
         do throws(RequestError) { try UnsupportedHeaders.refuse([(name, value)]) } catch {
             refused = error
         }
-        #expect(refused.map { Problem($0).type } == .notImplemented)
+        #expect(refused.map { Problem(refused: $0).type } == .notImplemented)
     }
 
     @Test func `harmless headers are passed over`() throws {

@@ -65,7 +65,7 @@ struct DigestsTests {
             let line = random.text(from: "sha-256=::()\"\\;?1,. aA*é", upTo: 30)
             do throws(RequestError) {
                 _ = try ExpectedDigests(contentMD5: [line], contentDigest: [line], reprDigest: [])
-            } catch { #expect(Problem(error).type.status == 400) }
+            } catch { #expect(Problem(refused: error).type.status == 400) }
             _ = StructuredFields.boolean(line)
         }
     }

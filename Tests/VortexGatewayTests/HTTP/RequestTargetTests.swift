@@ -66,7 +66,7 @@ struct RequestTargetTests {
                 let count = Int(random.next() % 6) + 1
                 _ = try target.pieces(count)
             } catch {
-                #expect(Problem(error).type.status == 400)
+                #expect(Problem(refused: error).type.status == 400)
             }
         }
     }
