@@ -45,11 +45,8 @@ extension ClusterNode {
 
     /// Whether so many bytes can be had; the store's own reserve guards what arrives after all.
     func admitSpace(_ bytes: UInt64) throws(ClusterError) {
-        let usage = store.usage
-        let allocated = UInt64(usage.spareSegments + 1) * usage.segmentBytes
-        guard !usage.isFull, bytes <= usage.availableBytes + allocated else {
-            throw .full(availableBytes: usage.isFull ? 0 : usage.availableBytes)
-        }
+        let room = store.roomBytes
+        guard room > 0, bytes <= room else { throw .full(availableBytes: room) }
     }
 
     /// The condition; an answer owed to the same retry comes before it.
