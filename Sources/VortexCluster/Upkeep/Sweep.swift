@@ -1,7 +1,8 @@
 internal import VortexCore
 internal import VortexStore
 
-/// A slow walk over all objects, for what no list leads to: open uploads whose gateway died, tombstones.
+/// A slow walk over all objects, for what no list leads to: open uploads whose gateway died,
+/// tombstones.
 extension ClusterNode {
     private static let sliceRows = 500
     private static let pauseMilliseconds: UInt64 = 10
@@ -101,8 +102,8 @@ extension ClusterNode {
         }
     }
 
-    /// The entry goes only after the upload's row says aborted; one whose row was never written gets a
-    /// row that says so, in case its gateway comes back to write it.
+    /// The entry goes only after the upload's row says aborted; one whose row was never written
+    /// gets a row that says so, in case its gateway comes back to write it.
     private func expireMultipart(_ id: UploadID, of key: RowKey) async throws(ClusterError) {
         let rowKey = RowKey(bucket: key.bucket, key: key.key, kind: .upload(id))
         let now = now
