@@ -37,6 +37,7 @@ public final class ClusterNode: Sendable {
     let layout: Layout
     /// Bodies that this gateway is receiving.
     let active: ActiveUploads
+    let tombstones = Tombstones()
     let startedMilliseconds: UInt64
     let collected = Atomic<UInt64>(0)
 

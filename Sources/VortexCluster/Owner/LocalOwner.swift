@@ -22,7 +22,7 @@ final class LocalOwner: Owner {
     private struct Bounds {
         var floor: Ballot
         var ceiling: Ballot
-        /// Raised by dropped rows, above what the store has durably.
+        /// What the store has durably, raised by dropped rows; filled as partitions are met.
         var horizons: [UInt16: Ballot] = [:]
     }
 
@@ -196,6 +196,7 @@ final class LocalOwner: Owner {
             slots.finish(key, journaledAt: nil)
             throw error
         }
+        raiseHorizon(of: partition(of: key), to: horizon)
         slots.finish(key, journaledAt: horizon)
         return true
     }
@@ -222,8 +223,16 @@ final class LocalOwner: Owner {
 
     private func horizon(of key: RowKey) throws(StoreError) -> Ballot {
         let partition = partition(of: key)
-        let raised = bounds.withLock { $0.horizons[partition] } ?? .none
-        return max(try store.horizon(partition), raised)
+        if let horizon = bounds.withLock({ $0.horizons[partition] }) { return horizon }
+        let horizon = try store.horizon(partition)
+        raiseHorizon(of: partition, to: horizon)
+        return horizon
+    }
+
+    private func raiseHorizon(of partition: UInt16, to horizon: Ballot) {
+        bounds.withLock {
+            $0.horizons[partition] = max($0.horizons[partition] ?? .none, horizon)
+        }
     }
 
     private func acceptor(of key: RowKey) throws(StoreError) -> Acceptor {
@@ -249,13 +258,10 @@ final class LocalOwner: Owner {
             guard let promised = slot.promised else { continue }
             let isBare = try stored(other) == nil
             let partition = partition(of: other)
-            bounds.withLock { bounds in
-                if isBare {
-                    bounds.horizons[partition] = max(
-                        bounds.horizons[partition] ?? .none, promised)
-                } else {
-                    bounds.floor = max(bounds.floor, promised)
-                }
+            if isBare {
+                raiseHorizon(of: partition, to: max(promised, try horizon(of: other)))
+            } else {
+                bounds.withLock { $0.floor = max($0.floor, promised) }
             }
             table.slots[other] = nil
         }

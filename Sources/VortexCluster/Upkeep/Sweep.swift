@@ -9,6 +9,15 @@ extension ClusterNode {
     /// Tombstones younger than this stay.
     private static let graceMilliseconds: UInt64 = 60_000
 
+    /// The tombstones of lately deleted objects; those still owed to retries wait for the sweep.
+    func purgeTombstones() async throws(ClusterError) {
+        let now = now
+        guard now > Self.graceMilliseconds else { return }
+        while !Task.isCancelled, let key = tombstones.next(before: now - Self.graceMilliseconds) {
+            try await purge(key)
+        }
+    }
+
     /// Buckets whose deletion was cut short: deleted now, or open again.
     func finishClosingBuckets() async throws(ClusterError) {
         for name in try closingBuckets() {

@@ -24,6 +24,9 @@ extension ClusterNode {
             await guarded("uploads") { () async throws(ClusterError) in
                 try await self.tidyUploads()
             }
+            await guarded("tombstones") { () async throws(ClusterError) in
+                try await self.purgeTombstones()
+            }
             let time = clock.monotonicNanoseconds / 1_000_000
             if swept == 0 || time >= swept + Self.sweepMilliseconds {
                 await guarded("sweep") { () async throws(ClusterError) in try await self.sweep() }
