@@ -8,8 +8,8 @@ internal import VortexStore
 ///                   body -> chunks of 1 MiB, a few in flight, each durable
 ///                   change: the version replaces the open upload
 ///
-/// The version comes last, so nobody ever sees half an object. An upload that fails takes its name back;
-/// what a crash leaves behind stays visible as an open upload, and expires.
+/// The version comes last, so nobody ever sees half an object. An upload that fails takes its name
+/// back; what a crash leaves behind stays visible as an open upload, and expires.
 extension ClusterNode {
     /// One PUT, resolved.
     struct PutOrder: Sendable {
@@ -128,8 +128,8 @@ extension ClusterNode {
         }
     }
 
-    /// Takes back the name of an upload that failed. Where that fails too, or the commit may yet take
-    /// effect, the open upload expires by itself.
+    /// Takes back the name of an upload that failed. Where that fails too, or the commit may yet
+    /// take effect, the open upload expires by itself.
     private func withdraw(_ blob: BlobID, _ key: RowKey, after error: ClusterError) async {
         if error == .outcomeUnknown || error == .stopped || error == .uploadExpired { return }
         do throws(ClusterError) {
@@ -139,7 +139,8 @@ extension ClusterNode {
         }
     }
 
-    /// The change that makes a version visible. `replacing`: the open upload that it takes the place of.
+    /// The change that makes a version visible. `replacing`: the open upload that it takes the
+    /// place of.
     private func commit(
         _ order: PutOrder, _ body: Body, _ chunks: [ChunkWrite], size: UInt64,
         _ digest: Digest128, replacing blob: BlobID?
