@@ -34,6 +34,7 @@ let package = Package(
             providers: [.apt(["libmicrohttpd-dev"])]),
         .systemLibrary(name: "CRocksDB", providers: [.apt(["librocksdb-dev"])]),
         .systemLibrary(name: "CDisk"),
+        .systemLibrary(name: "CProcess"),
         .systemLibrary(name: "CChecksum", providers: [.apt(["libisal-dev", "libxxhash-dev"])]),
         .systemLibrary(
             name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
@@ -55,8 +56,8 @@ let package = Package(
         .executableTarget(
             name: "vortex",
             dependencies: [
-                "VortexCore", "VortexStore", "VortexCluster", "VortexGateway", "CCurl", arguments,
-                logging,
+                "VortexCore", "VortexStore", "VortexCluster", "VortexGateway", "CCurl",
+                "CProcess", arguments, logging,
             ],
             swiftSettings: house),
 

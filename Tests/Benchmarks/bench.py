@@ -3,7 +3,7 @@
 The references are nginx (Debian's, sendfile, WebDAV) on the same disk, and the disk itself: a program that appends
 and fdatasyncs the same bytes in the same batches. Reference and subject take turns, so that a noisy minute hits
 both; every figure is the median of its runs, and the dirty pages of one are written back before the next begins.
-`vortex bench http` makes the load for both servers alike.
+load.c makes the load, for both servers alike.
 """
 
 import argparse
@@ -44,12 +44,8 @@ class Nginx:
     """Debian's nginx with its own configuration: what a good admin would give it for this work."""
 
     def __init__(self, directory: Path, port: int):
-        self.directory, self.port = directory, port
+        self.directory, self.port, self.place = directory, port, Place(port=port)
         self.process: subprocess.Popen | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> "Nginx":
         (self.directory / "files/dav").mkdir(parents=True)
@@ -82,7 +78,7 @@ class Nginx:
     def _serves(self) -> bool:
         assert self.process.poll() is None, (self.directory / "log").read_text()
         try:
-            Place(port=self.port).connect(2).close()
+            self.place.connect(2).close()
             return True
         except OSError:
             return False
@@ -104,7 +100,7 @@ class Bench:
         self.many = 100_000 if options.quick else 1_000_000
         self.rows: list[Row] = []
         self.count = 0
-        self.dav: set[str] = set()
+        self.dav: set[int] = set()
 
     # ---- what runs
 
@@ -123,28 +119,35 @@ class Bench:
         directory = self.directory / f"nginx-{self.count}"
         directory.mkdir()
         nginx = Nginx(directory, free_port()).start()
-        self.dav.add(nginx.url)
+        self.dav.add(nginx.port)
         return nginx
 
-    def tool(self, *words) -> dict:
-        done = subprocess.run([self.binary, "bench", *map(str, words), "--json"], capture_output=True, text=True)
+    def load(self, *words) -> dict:
+        """Runs load.c, compiled for this run."""
+        program = self.directory / "load"
+        if not program.exists():
+            compiler = shutil.which("cc") or shutil.which("clang")
+            subprocess.run([compiler, "-O2", "-o", program, Path(__file__).with_name("load.c")], check=True)
+        done = subprocess.run([str(program), *map(str, words)], capture_output=True, text=True)
         if done.returncode != 0:
-            raise SystemExit(f"vortex bench {' '.join(map(str, words))}: {done.returncode} {done.stderr[-2000:]}")
-        return json.loads(done.stdout)
-
-    def http(self, url: str, op: str, size: int, connections: int, keys: int, seconds=None) -> dict:
-        path = "/dav/bench-%d" if url in self.dav else f"/v1/objects/{BUCKET}/bench-%d"
-        result = self.tool("http", "--url", url, "--op", op, "--size", size, "--connections", connections,
-                           "--seconds", seconds or self.seconds, "--key-space", keys, "--path", path)
+            raise SystemExit(f"load {' '.join(map(str, words))}: {done.returncode} {done.stderr[-2000:]}")
+        result = json.loads(done.stdout)
         if result.get("errors"):
-            raise SystemExit(f"{url} {op} {size}: {result}")
+            raise SystemExit(f"load {' '.join(map(str, words))}: {result} {done.stderr[-2000:]}")
         return result
 
+    def http(self, place: "Place", op: str, size: int, connections: int, keys: int, seconds=None) -> dict:
+        return self.load("http", place.port, self.path(place, size), op, size, connections,
+                         seconds or self.seconds, keys)
+
+    def path(self, place: "Place", size: int) -> str:
+        """Objects of different sizes have different names."""
+        return f"/dav/{size}-%d" if place.port in self.dav else f"/v1/objects/{BUCKET}/{size}-%d"
+
     def disk(self, size: int, batch: int, count: int) -> dict:
-        place = self.directory / "raw"
-        place.mkdir(exist_ok=True)
-        result = self.tool("disk", "--dir", place, "--bytes", size, "--batch", batch, "--count", count)
-        shutil.rmtree(place)
+        file = self.directory / "raw"
+        result = self.load("disk", file, size, batch, count)
+        file.unlink()
         return result
 
     def in_turns(self, **work) -> dict[str, float]:
@@ -173,11 +176,11 @@ class Bench:
         try:
             for size, connections, keys, least in [
                     (MIB, 8, 64, 1.0), (64 * MIB, 8, 8, 1.0), (4 * KIB, 64, 1000, 0.6)]:
-                fill(Place(port=nginx.port), "/dav/bench-%d", size, 0, keys)
-                fill(server.place, f"/v1/objects/{BUCKET}/bench-%d", size, 0, keys)
+                fill(nginx.place, self.path(nginx.place, size), size, 0, keys)
+                fill(server.place, self.path(server.place, size), size, 0, keys)
                 figures = self.in_turns(
-                    nginx=lambda: rate(self.http(nginx.url, "get", size, connections, keys)),
-                    vortex=lambda: rate(self.http(server.url, "get", size, connections, keys)))
+                    nginx=lambda: rate(self.http(nginx.place, "get", size, connections, keys)),
+                    vortex=lambda: rate(self.http(server.place, "get", size, connections, keys)))
                 self.add_ratio(f"GET {name_of(size)}, {connections} connections, cached", figures["vortex"],
                                figures["nginx"], least, speed(size), "nginx")
         finally:
@@ -191,15 +194,15 @@ class Bench:
             try:
                 batch = 8
                 probe = syncs(server)
-                done = self.http(server.url, "put", size, 8, keys)
+                done = self.http(server.place, "put", size, 8, keys)
                 if (count := syncs(server) - probe) > 0:
                     # The same bytes in the same batches: how many MiB one sync of the server's covered.
                     batch = max(1, round(rate(done) * done["seconds"] * size / MIB / count))
                 count = max(1, int(2 * self.seconds * 400) // batch)
                 figures = self.in_turns(
                     raw_disk=lambda: byte_rate(self.disk(MIB, batch, count)) / size,
-                    nginx=lambda: rate(self.http(nginx.url, "put", size, 8, keys)),
-                    vortex=lambda: rate(self.http(server.url, "put", size, 8, keys)))
+                    nginx=lambda: rate(self.http(nginx.place, "put", size, 8, keys)),
+                    vortex=lambda: rate(self.http(server.place, "put", size, 8, keys)))
                 work = f"PUT {name_of(size)}, durable, 8 connections"
                 self.add_ratio(work, figures["vortex"], figures["raw_disk"], 0.8, speed(size),
                                f"raw disk (batches of {batch} MiB)")
@@ -215,8 +218,8 @@ class Bench:
             count = 500 if self.quick else 3000
             figures = self.in_turns(
                 fdatasync=lambda: sync_rate(self.disk(4 * KIB, 1, count)),
-                vortex_64=lambda: rate(self.http(server.url, "put", 4 * KIB, 64, 10_000)),
-                vortex_1=lambda: rate(self.http(server.url, "put", 4 * KIB, 1, 10_000)))
+                vortex_64=lambda: rate(self.http(server.place, "put", 4 * KIB, 64, 10_000)),
+                vortex_1=lambda: rate(self.http(server.place, "put", 4 * KIB, 1, 10_000)))
             self.add_ratio("PUT 4 KiB, durable, 64 connections", figures["vortex_64"], figures["fdatasync"], 4,
                            per_second, "single fdatasyncs")
             latency, sync = 1e6 / figures["vortex_1"], 1e6 / figures["fdatasync"]
@@ -233,7 +236,7 @@ class Bench:
             self.add("memory, idle, empty", f"{idle:.1f} MiB", "", None, "≤ 30 MiB", idle <= 30)
             for op, what in [("put", "64 uploads of 64 MiB at once"), ("get", "64 downloads of 64 MiB at once")]:
                 seconds = 3 if self.quick else 8
-                peak = self.peak(server, lambda: self.http(server.url, op, 64 * MIB, 64, 8, seconds))
+                peak = self.peak(server, lambda: self.http(server.place, op, 64 * MIB, 64, 8, seconds))
                 self.add(f"memory, {what}", f"{peak:.0f} MiB", "", None, "< 200 MiB", peak < 200)
         finally:
             self.remove(server)
@@ -260,15 +263,15 @@ class Bench:
     def growth(self) -> None:
         server = self.server()
         try:
-            path = f"/v1/objects/{BUCKET}/bench-%d"
+            path = self.path(server.place, 4 * KIB)
             figures = {}
             for count, before in [(10_000, 0), (self.many, 10_000)]:
                 begin = time.monotonic()
                 fill(server.place, path, 4 * KIB, before, count)
                 print(f"    filled {before:,} to {count:,} in {time.monotonic() - begin:.1f} s", file=sys.stderr)
                 figures[count] = self.in_turns(
-                    put=lambda: rate(self.http(server.url, "put", 4 * KIB, 64, count)),
-                    get=lambda: rate(self.http(server.url, "get", 4 * KIB, 64, count)))
+                    put=lambda: rate(self.http(server.place, "put", 4 * KIB, 64, count)),
+                    get=lambda: rate(self.http(server.place, "get", 4 * KIB, 64, count)))
             for op in ("put", "get"):
                 small, big = figures[10_000][op], figures[self.many][op]
                 self.add_ratio(f"{op.upper()} 4 KiB at {self.many:,} objects", big, small, 0.85, per_second,
@@ -292,24 +295,17 @@ class Bench:
 
 # ---- figures out of what the tools say
 
-def figure(result: dict, *names: str) -> float:
-    for name in names:
-        if name in result:
-            return float(result[name])
-    raise SystemExit(f"none of {names} in {result}")
-
-
 def rate(result: dict) -> float:
     """Requests a second."""
-    return figure(result, "requests_per_second")
+    return result["requests_per_second"]
 
 
 def byte_rate(result: dict) -> float:
-    return figure(result, "bytes_per_second")
+    return result["bytes_per_second"]
 
 
 def sync_rate(result: dict) -> float:
-    return figure(result, "syncs_per_second")
+    return result["syncs_per_second"]
 
 
 def syncs(server: "Server") -> float:

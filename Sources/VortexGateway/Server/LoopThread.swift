@@ -49,6 +49,21 @@ public final class LoopThread: TaskExecutor, SerialExecutor, @unchecked Sendable
         UnownedSerialExecutor(ordinary: self)
     }
 
+    /// Runs `body` here and blocks the calling thread, which is not this one, until it is done.
+    public func wait<Value: Sendable, Failure: Error>(
+        _ body: @escaping @Sendable () async throws(Failure) -> Value
+    ) throws(Failure) -> Value {
+        let answer = Answer<Value, Failure>()
+        Task(executorPreference: self) {
+            let result: Result<Value, Failure>
+            do throws(Failure) { result = .success(try await body()) } catch {
+                result = .failure(error)
+            }
+            answer.give(result)
+        }
+        return try answer.take().get()
+    }
+
     fileprivate func run() -> Never {
         var taken: [UnownedJob] = []
         while true {
@@ -168,5 +183,42 @@ public final class SystemEntropy: Entropy {
     public func next() -> UInt64 {
         var generator = SystemRandomNumberGenerator()
         return generator.next()
+    }
+}
+
+/// A result that one thread waits for and another one gives.
+///
+/// Unchecked: the mutex guards the result.
+private final class Answer<Value: Sendable, Failure: Error>: @unchecked Sendable {
+    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    private var result: Result<Value, Failure>?
+
+    init() {
+        pthread_mutex_init(mutex, nil)
+        pthread_cond_init(condition, nil)
+    }
+
+    deinit {
+        pthread_cond_destroy(condition)
+        pthread_mutex_destroy(mutex)
+        condition.deallocate()
+        mutex.deallocate()
+    }
+
+    func give(_ result: Result<Value, Failure>) {
+        pthread_mutex_lock(mutex)
+        self.result = result
+        pthread_cond_signal(condition)
+        pthread_mutex_unlock(mutex)
+    }
+
+    func take() -> Result<Value, Failure> {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        while true {
+            if let result { return result }
+            pthread_cond_wait(condition, mutex)
+        }
     }
 }

@@ -1,0 +1,16 @@
+// The C library's process-wide settings that Swift cannot reach.
+#ifndef VORTEX_CPROCESS_SHIMS_H
+#define VORTEX_CPROCESS_SHIMS_H
+#include <malloc.h>
+#include <stdio.h>
+
+// Chunks go back to the system when they are freed, and threads share two arenas: without this a
+// burst of uploads leaves its memory behind. Standard output is written line by line. Call it before
+// any thread is started.
+static inline void process_prepare(void) {
+    mallopt(M_MMAP_THRESHOLD, 128 << 10);
+    mallopt(M_TRIM_THRESHOLD, 128 << 10);
+    mallopt(M_ARENA_MAX, 2);
+    setvbuf(stdout, NULL, _IOLBF, 0);
+}
+#endif

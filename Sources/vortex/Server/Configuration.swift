@@ -1,0 +1,163 @@
+internal import ArgumentParser
+internal import Glibc
+internal import VortexGateway
+
+/// The server's settings from three places that say the same things: flags, the environment
+/// (`VORTEX_HTTP` for `--http`), and a file of `name = value` lines. A flag wins over the environment,
+/// the environment over the file, the file over the default.
+struct Configuration: Equatable {
+    /// Every setting: its name as in flags and file, and its default.
+    static let settings: [(name: String, value: String?)] = [
+        ("data", nil), ("http", "127.0.0.1:8080"), ("token-file", nil), ("tls-cert", nil),
+        ("tls-key", nil), ("access-log", "common"), ("threads", nil), ("buffer-mib", "96"),
+        ("reserve-mib", "256"),
+    ]
+
+    enum Failure: Error, Equatable, CustomStringConvertible {
+        case missing(String)
+        case unknown(String, line: Int)
+        case malformedLine(Int)
+        case invalid(name: String, value: String, expected: String)
+        case unreadable(path: String, errno: Int32)
+        case tokenRequired(String)
+
+        var description: String {
+            switch self {
+            case .missing(let name): "--\(name) is required."
+            case .unknown(let name, let line): "Line \(line): there is no setting '\(name)'."
+            case .malformedLine(let line): "Line \(line) is not 'name = value'."
+            case .invalid(let name, let value, let expected):
+                "--\(name) \(value): expected \(expected)."
+            case .unreadable(let path, let errno):
+                "\(path): \(String(cString: strerror(errno)))."
+            case .tokenRequired(let host):
+                "Listening on \(host), beyond loopback, needs --token-file: whoever reaches the "
+                    + "port could read and delete everything."
+            }
+        }
+    }
+
+    var data: String
+    var address: HTTPServerOptions.Address
+    var token: [UInt8]?
+    var certificate: String?
+    var key: String?
+    var accessLog: AccessLog.Format
+    var threads: Int
+    var bufferBytes: Int
+    var reserveBytes: UInt64
+
+    /// Resolves the settings; `environment` gives the value of a variable.
+    init(
+        flags: [String: String], file: String?, environment: (String) -> String?
+    ) throws(Failure) {
+        let fromFile = try file.map(Self.parse) ?? [:]
+        func value(_ name: String) -> String? {
+            let variable =
+                "VORTEX_" + name.uppercased().map { $0 == "-" ? "_" : String($0) }.joined()
+            return flags[name] ?? environment(variable) ?? fromFile[name]
+                ?? Self.settings.first { $0.name == name }?.value
+        }
+        guard let data = value("data"), !data.isEmpty else { throw .missing("data") }
+        self.data = data
+        address = try Self.address(value("http") ?? "")
+        token = try value("token-file").map(Self.token)
+        certificate = try value("tls-cert").map(Self.text)
+        key = try value("tls-key").map(Self.text)
+        if certificate == nil, key != nil { throw .missing("tls-cert") }
+        if key == nil, certificate != nil { throw .missing("tls-key") }
+        let format = value("access-log") ?? ""
+        guard let accessLog = AccessLog.Format(rawValue: format) else {
+            throw .invalid(name: "access-log", value: format, expected: "off, common or json")
+        }
+        self.accessLog = accessLog
+        let cores = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+        threads = try Self.number("threads", value("threads") ?? String(cores), 1...cores)
+        bufferBytes =
+            try Self.number("buffer-mib", value("buffer-mib") ?? "", 8...65_536) << 20
+        reserveBytes =
+            UInt64(try Self.number("reserve-mib", value("reserve-mib") ?? "", 0...1_048_576)) << 20
+        if token == nil, case .tcp(let host, _) = address, !Self.isLoopback(host) {
+            throw .tokenRequired(host)
+        }
+    }
+
+    /// Lines of `name = value`; `#` begins a comment line.
+    static func parse(_ text: String) throws(Failure) -> [String: String] {
+        var values: [String: String] = [:]
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        for (place, line) in lines.enumerated() {
+            let line = trimmed(line)
+            if line.isEmpty || line.hasPrefix("#") { continue }
+            guard let equals = line.firstIndex(of: "=") else { throw .malformedLine(place + 1) }
+            let name = trimmed(line[..<equals])
+            guard settings.contains(where: { $0.name == name }) else {
+                throw .unknown(name, line: place + 1)
+            }
+            values[name] = trimmed(line[line.index(after: equals)...])
+        }
+        return values
+    }
+
+    private static func trimmed(_ text: some StringProtocol) -> String {
+        var bytes = Array(text.utf8)[...]
+        while let first = bytes.first, first == 0x20 || first == 0x09 { bytes.removeFirst() }
+        while let last = bytes.last, last == 0x20 || last == 0x09 || last == 0x0d {
+            bytes.removeLast()
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    static func address(_ text: String) throws(Failure) -> HTTPServerOptions.Address {
+        if text.hasPrefix("unix:"), text.utf8.count > 5 { return .unix(path: String(text.dropFirst(5))) }
+        guard let colon = text.lastIndex(of: ":"),
+            let port = UInt16(text[text.index(after: colon)...]), colon > text.startIndex
+        else { throw .invalid(name: "http", value: text, expected: "HOST:PORT or unix:PATH") }
+        var host = String(text[..<colon])
+        if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
+        return .tcp(host: host, port: port)
+    }
+
+    static func isLoopback(_ host: String) -> Bool {
+        host == "localhost" || host == "::1" || host.hasPrefix("127.")
+    }
+
+    private static func number(
+        _ name: String, _ text: String, _ range: ClosedRange<Int>
+    ) throws(Failure) -> Int {
+        guard let value = Int(text), range.contains(value) else {
+            throw .invalid(
+                name: name, value: text,
+                expected: "a number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return value
+    }
+
+    /// The token: the file's first line.
+    private static func token(_ path: String) throws(Failure) -> [UInt8] {
+        let line = try text(path).split(separator: "\n").first.map { trimmed($0) } ?? ""
+        guard line.utf8.count >= 16 else {
+            throw .invalid(
+                name: "token-file", value: path, expected: "a first line of 16 characters or more")
+        }
+        return Array(line.utf8)
+    }
+
+    /// A small text file's content.
+    static func text(_ path: String) throws(Failure) -> String {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .unreadable(path: path, errno: errno) }
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: 1 << 20)
+        var filled = 0
+        while filled < bytes.count {
+            let count = bytes.withUnsafeMutableBytes {
+                read(descriptor, $0.baseAddress! + filled, $0.count - filled)
+            }
+            guard count >= 0 else { throw .unreadable(path: path, errno: errno) }
+            if count == 0 { break }
+            filled += count
+        }
+        return String(decoding: bytes[..<filled], as: UTF8.self)
+    }
+}

@@ -1,0 +1,142 @@
+internal import Glibc
+internal import Synchronization
+internal import VortexCluster
+internal import VortexCore
+internal import VortexGateway
+internal import VortexStore
+
+/// A node and its gateway, put together on their threads.
+final class Daemon: Sendable {
+    /// How the journal's writer ended.
+    private final class Ending: Sendable {
+        let failure = Mutex<ServeFailure?>(nil)
+        let isOver = Atomic<Bool>(false)
+    }
+
+    /// Requests in flight get so long to finish when the daemon is told to stop.
+    private static let drainSecondsMax = 30
+
+    private let configuration: Configuration
+    private let index: RocksIndex
+    private let store: Store
+    private let node: ClusterNode
+    private let handler: RESTHandler
+    private let server: HTTPServer
+    private let background: LoopThread
+    private let ending = Ending()
+    private let upkeep = Mutex<Task<Void, Never>?>(nil)
+
+    init(_ configuration: Configuration) throws(ServeFailure) {
+        self.configuration = configuration
+        background = LoopThread()
+        let (background, ending) = (background, ending)
+        let clock = SystemClock(loop: background)
+        let disk: FileDisk
+        do throws(DiskError) { disk = try FileDisk(path: configuration.data) } catch {
+            throw .disk(error, path: configuration.data)
+        }
+        let index = try Self.openIndex(configuration.data + "/index")
+        self.index = index
+        let options = StoreOptions(reserveBytes: configuration.reserveBytes)
+        let store = try background.wait { () async throws(ServeFailure) in
+            do throws(StoreError) {
+                return try await Store(
+                    disk: disk, index: index, options: options, clock: clock,
+                    entropy: SystemEntropy())
+            } catch { throw ServeFailure.store(error) }
+        }
+        self.store = store
+        Task(executorPreference: LoopThread()) {
+            do throws(StoreError) { try await store.runWriter() } catch {
+                ending.failure.withLock { $0 = .store(error) }
+            }
+            ending.isOver.store(true, ordering: .releasing)
+        }
+        let bufferBytes = configuration.bufferBytes
+        node = try background.wait { () async throws(ServeFailure) in
+            do throws(ClusterError) {
+                return try await ClusterNode.open(
+                    store: store, clock: clock, entropy: SystemEntropy(),
+                    options: ClusterOptions(
+                        bufferBytes: bufferBytes, makeSHA256: { SHA256Digest() }))
+            } catch { throw ServeFailure.cluster(error) }
+        }
+        let metrics = Metrics()
+        handler = RESTHandler(
+            node: node, metrics: metrics, clock: clock, entropy: SystemEntropy(),
+            token: configuration.token)
+        do throws(ServerError) {
+            server = try HTTPServer(
+                options: HTTPServerOptions(
+                    address: configuration.address, threads: configuration.threads,
+                    certificate: configuration.certificate, key: configuration.key),
+                handler: handler, metrics: metrics, log: AccessLog(configuration.accessLog),
+                background: background)
+        } catch { throw .server(error) }
+    }
+
+    /// A damaged index is made again from the journal.
+    private static func openIndex(_ path: String) throws(ServeFailure) -> RocksIndex {
+        do throws(IndexError) { return try RocksIndex(path: path) } catch .damaged {
+            printError("vortex: the index is damaged; it is made again from the journal")
+            do throws(IndexError) {
+                try RocksIndex.remove(at: path)
+                return try RocksIndex(path: path)
+            } catch { throw .index(error) }
+        } catch { throw .index(error) }
+    }
+
+    func start() throws(ServeFailure) {
+        do throws(ServerError) { try server.start() } catch { throw .server(error) }
+        let (store, ending) = (store, ending)
+        let task = Task(executorPreference: background) {
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    do throws(StoreError) { try await store.runCompaction() } catch {
+                        ending.failure.withLock { $0 = .store(error) }
+                    }
+                }
+            }
+        }
+        upkeep.withLock { $0 = task }
+        let scheme = configuration.certificate == nil ? "http" : "https"
+        switch configuration.address {
+        case .tcp(let host, _):
+            let name = host.contains(":") ? "[\(host)]" : host
+            print("ready on \(scheme)://\(name):\(server.boundPort)")
+        case .unix(let path): print("ready on unix:\(path)")
+        }
+    }
+
+    /// Ticks once a second until a signal comes, or the journal's writer fails.
+    func run(until signals: inout sigset_t) -> ServeFailure? {
+        while true {
+            var second = timespec(tv_sec: 1, tv_nsec: 0)
+            let signal = sigtimedwait(&signals, nil, &second)
+            server.tick()
+            if let failure = ending.failure.withLock({ $0 }) { return failure }
+            if signal > 0 { return nil }
+        }
+    }
+
+    /// Lets requests finish, then closes; a second signal cuts that short.
+    func stop(_ signals: inout sigset_t) {
+        handler.beginDraining()
+        server.quiesce()
+        upkeep.withLock { $0 }?.cancel()
+        let end = SystemClock.monotonic() + UInt64(Self.drainSecondsMax) * 1_000_000_000
+        while server.requestsInFlight > 0, SystemClock.monotonic() < end {
+            var pause = timespec(tv_sec: 0, tv_nsec: 20_000_000)
+            if sigtimedwait(&signals, nil, &pause) > 0 { break }
+        }
+        // A request that is still waiting for us keeps its connection suspended, and libmicrohttpd
+        // must not be stopped then.
+        if server.requestsInFlight == 0 { server.stop() }
+        store.stop()
+        while !ending.isOver.load(ordering: .acquiring) {
+            var pause = timespec(tv_sec: 0, tv_nsec: 1_000_000)
+            nanosleep(&pause, nil)
+        }
+        index.close()
+    }
+}

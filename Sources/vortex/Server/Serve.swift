@@ -1,0 +1,66 @@
+internal import CProcess
+internal import Glibc
+internal import VortexCluster
+internal import VortexCore
+internal import VortexGateway
+internal import VortexStore
+
+/// The daemon's wiring: the threads, the parts on them, the order in which they start and stop.
+///
+///     main thread        waits for signals and ticks the server once a second
+///     journal thread     the journal's writer; blocks on the disk
+///     background thread  recovery, compaction, expiry, collecting, and jobs of requests whose
+///                        connection waits for its client
+///     HTTP threads       libmicrohttpd's, one per core; requests run there
+func serve(_ configuration: Configuration) throws(ServeFailure) {
+    process_prepare()
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    for signal in [SIGINT, SIGTERM] { sigaddset(&signals, signal) }
+    pthread_sigmask(SIG_BLOCK, &signals, nil)
+    signal(SIGPIPE, SIG_IGN)
+
+    let daemon = try Daemon(configuration)
+    try daemon.start()
+    if let failure = daemon.run(until: &signals) {
+        // After a failed write or sync nothing more may be written, not even a clean end.
+        printError("vortex: \(failure)")
+        _exit(1)
+    }
+    daemon.stop(&signals)
+}
+
+func printError(_ text: String) {
+    let line = Array((text + "\n").utf8)
+    _ = write(STDERR_FILENO, line, line.count)
+}
+
+/// Why the daemon did not start, or ended by itself.
+enum ServeFailure: Error, CustomStringConvertible {
+    case store(StoreError)
+    case disk(DiskError, path: String)
+    case index(IndexError)
+    case cluster(ClusterError)
+    case server(ServerError)
+
+    var description: String {
+        switch self {
+        case .disk(let error, let path) where error.operation == .lock:
+            "\(path) is in use by another process (\(text(error)))."
+        case .disk(let error, let path): "\(path): \(text(error))."
+        case .store(.disk(let error)): "The data directory: \(text(error))."
+        case .store(.refused(let refusal)): "The data directory is refused: \(refusal)."
+        case .store(let error): "The store: \(error)."
+        case .index(let error): "The index: \(error)."
+        case .cluster(let error): "The node: \(error)."
+        case .server(.socket(let errno)):
+            "Cannot listen: \(String(cString: strerror(errno)))."
+        case .server(.address(let text)): "Cannot listen on \(text): not an address of this machine."
+        case .server(.start): "The HTTP server did not start; are certificate and key in order?"
+        }
+    }
+
+    private func text(_ error: DiskError) -> String {
+        "\(error.operation): \(String(cString: strerror(error.errno)))"
+    }
+}
