@@ -5,7 +5,10 @@ extension RESTHandler {
     func listBuckets(_ call: Call) async throws(Problem) -> Response {
         let (after, limit) = try parsing { () throws(RequestError) in
             try call.query.allow(only: ["after", "limit"])
-            return (try call.query.text("after", .after), try call.limit())
+            let after = try call.partOfKey("after", .after)
+            return (
+                after.isEmpty ? nil : String(decoding: after, as: UTF8.self), try call.limit()
+            )
         }
         let page = try await asking { () async throws(ClusterError) in
             try await self.node.buckets(after: after, limit: limit)

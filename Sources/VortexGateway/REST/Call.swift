@@ -35,6 +35,17 @@ struct Call {
         return key
     }
 
+    /// A prefix, a delimiter or a cursor: empty where it is not given, and never longer than a key can
+    /// be, counted in characters as openapi.yaml's `maxLength` does.
+    func partOfKey(_ name: String, _ part: RequestPart) throws(RequestError) -> [UInt8] {
+        guard let value = query[name] else { return [] }
+        guard value.count <= 4 * Limits.keyBytesMax,
+            let text = String(validating: value, as: UTF8.self),
+            text.unicodeScalars.count <= Limits.keyBytesMax
+        else { throw .malformed(part) }
+        return value
+    }
+
     func uploadID() throws(RequestError) -> UploadID {
         guard let text = String(validating: parameters[0], as: UTF8.self) else {
             throw .malformed(.uploadID)

@@ -8,9 +8,9 @@ extension RESTHandler {
         let (bucket, limit, range) = try parsing { () throws(RequestError) in
             try call.query.allow(only: ["prefix", "delimiter", "after", "limit"])
             let range = (
-                prefix: try call.listText("prefix", .prefix),
-                delimiter: try call.listText("delimiter", .delimiter),
-                after: try call.listText("after", .after)
+                prefix: try call.partOfKey("prefix", .prefix),
+                delimiter: try call.partOfKey("delimiter", .delimiter),
+                after: try call.partOfKey("after", .after)
             )
             return (try call.bucket(), try call.limit(), range)
         }
@@ -33,17 +33,6 @@ extension RESTHandler {
         return Response(
             status: 200, headers: [("Content-Type", "application/json")],
             content: .bytes(json.bytes))
-    }
-}
-
-extension Call {
-    /// A part of a key; a cursor is at most a key and a delimiter long.
-    fileprivate func listText(_ name: String, _ part: RequestPart) throws(RequestError) -> [UInt8] {
-        guard let value = query[name] else { return [] }
-        guard value.count <= 2 * Limits.keyBytesMax,
-            String(validating: value, as: UTF8.self) != nil
-        else { throw .malformed(part) }
-        return value
     }
 }
 

@@ -31,13 +31,14 @@ extension RESTHandler {
         if call.hasBody {
             info = try await append(call, part, to: created.id, at: 0)
         }
-        if part.completes {
-            var response = try await complete(created.id, part)
-            response.headers.append(location)
-            return response
-        }
         var response = Response.json(status: 201) { $0.members(of: info) }
-        response.headers += [location] + info.headers
+        if part.completes {
+            let stored = try await complete(created.id, part)
+            response.status = stored.status
+            response.headers += [location] + stored.headers
+        } else {
+            response.headers += [location] + info.headers
+        }
         return response
     }
 
