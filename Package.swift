@@ -27,8 +27,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     ],
     targets: [
-        // The C edges: module maps over Debian's libraries, with static inline shims where a macro or
-        // a variadic function has no Swift spelling.
+        // The C edges: module maps over Debian's libraries, with static inline shims where a macro
+        // or a variadic function has no Swift spelling.
         .systemLibrary(
             name: "CHttpd", path: "CHttpd", pkgConfig: "libmicrohttpd",
             providers: [.apt(["libmicrohttpd-dev"])]),
@@ -68,7 +68,8 @@ let package = Package(
             name: "VortexStoreTests", dependencies: ["VortexCore", "VortexStore"],
             swiftSettings: house),
         .testTarget(
-            name: "VortexClusterTests", dependencies: ["VortexCore", "VortexStore", "VortexCluster"],
+            name: "VortexClusterTests",
+            dependencies: ["VortexCore", "VortexStore", "VortexCluster"],
             swiftSettings: house),
         .testTarget(
             name: "VortexGatewayTests",

@@ -1,7 +1,8 @@
 /// Every bound of the store that is not a setting, with its unit last in the name. A bound that two
 /// users could want differently is a setting of `vortex server` and not here.
 public enum Limits {
-    /// A spread body is cut into chunks of this size; a body of at most this size lives with its row.
+    /// A spread body is cut into chunks of this size; a body of at most this size lives with its
+    /// row.
     public static let chunkBytes = 1 << 20
     /// One CRC32C covers this much of a chunk, so that a range read verifies just what it reads.
     public static let blockBytes = 64 << 10

@@ -3,17 +3,18 @@ internal import VortexCore
 
 /// Copies what lives out of mostly dead segments, and gives the segments back.
 ///
-/// A copy keeps its position and goes through the same writer as everything else; the index moves to it
-/// only where it still points to the original. The segment is removed, or becomes a spare, after the
-/// index has been flushed pointing elsewhere. What cannot be read is not copied, and then the segment
-/// stays: compaction never turns damage into absence.
+/// A copy keeps its position and goes through the same writer as everything else; the index moves
+/// to it only where it still points to the original. The segment is removed, or becomes a spare,
+/// after the index has been flushed pointing elsewhere. What cannot be read is not copied, and then
+/// the segment stays: compaction never turns damage into absence.
 extension Store {
-    /// Dead bytes, in percent of a segment, from which it is compacted: rewriting less than half of it
-    /// keeps the write amplification under two; on a nearly full disk any gain counts.
+    /// Dead bytes, in percent of a segment, from which it is compacted: rewriting less than half of
+    /// it keeps the write amplification under two; on a nearly full disk any gain counts.
     private static let deadPercentMin: UInt64 = 50
     private static let deadPercentMinWhenTight: UInt64 = 10
 
-    /// Compacts while there is something worth it, and looks again every second; ends when cancelled.
+    /// Compacts while there is something worth it, and looks again every second; ends when
+    /// cancelled.
     public func runCompaction() async throws(StoreError) {
         while true {
             do throws(StoreError) {

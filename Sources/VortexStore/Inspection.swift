@@ -27,8 +27,8 @@ public struct StoreInspection: Sendable {
     public var unreadable: [String] = []
     public var spares: [String] = []
 
-    /// Walks every segment; with `verifyingData`, reads and verifies every chunk too. A record is given
-    /// to `each`, with its segment, as it is met.
+    /// Walks every segment; with `verifyingData`, reads and verifies every chunk too. A record is
+    /// given to `each`, with its segment, as it is met.
     public static func inspect(
         _ disk: any Disk, verifyingData: Bool,
         each: (_ line: String) -> Void = { _ in }

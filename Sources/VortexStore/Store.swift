@@ -1,11 +1,12 @@
 internal import Synchronization
 public import VortexCore
 
-/// One node's disk: rows, chunks, notes. Writes are journaled, fdatasynced together with whatever else
-/// waits (group commit), applied to the index, and only then return. Reads see what has been applied.
+/// One node's disk: rows, chunks, notes. Writes are journaled, fdatasynced together with whatever
+/// else waits (group commit), applied to the index, and only then return. Reads see what has been
+/// applied.
 ///
-///     accept, put, setNote ... -> JournalQueue -> JournalWriter -> segment, fdatasync -> Applier -> index
-///     row, chunk, scan ...     -> index                    read -> index's place -> segment, verified
+///   accept, put, setNote ... -> JournalQueue -> JournalWriter -> segment, fdatasync -> Applier -> index
+///   row, chunk, scan ...     -> index                    read -> index's place -> segment, verified
 
 public struct StoreOptions: Sendable {
     /// Free bytes of the file system that this store leaves alone.
@@ -27,8 +28,8 @@ public final class Store: Sendable {
     let clock: any Clock
     private let writer: Mutex<JournalWriter?>
 
-    /// Opens the directory, or makes a store in an empty one, and recovers (see `Recovery`). Nothing
-    /// is written and nothing answered before that is done.
+    /// Opens the directory, or makes a store in an empty one, and recovers (see `Recovery`).
+    /// Nothing is written and nothing answered before that is done.
     public init(
         disk: any Disk, index: any Index, options: StoreOptions, clock: any Clock,
         entropy: any Entropy

@@ -1,8 +1,8 @@
 internal import Glibc
 public import VortexCore
 
-/// What reads a store. Look-ups and scans are synchronous and see what has been applied; bytes are read
-/// from the journal and verified block by block.
+/// What reads a store. Look-ups and scans are synchronous and see what has been applied; bytes are
+/// read from the journal and verified block by block.
 extension Store {
     private func lookUp<Value>(
         _ key: [UInt8], _ body: (UnsafeRawBufferPointer) throws(CodingError) -> Value
@@ -61,8 +61,8 @@ extension Store {
         return indexes
     }
 
-    /// Fills `buffer` with the chunk's bytes from `range`; `range` lies within the chunk and is as long
-    /// as the buffer. Every 64 KiB block that it touches is verified first.
+    /// Fills `buffer` with the chunk's bytes from `range`; `range` lies within the chunk and is as
+    /// long as the buffer. Every 64 KiB block that it touches is verified first.
     public func read(
         _ chunk: StoredChunk, range: Range<Int>, into buffer: UnsafeMutableRawBufferPointer
     ) async throws(StoreError) {

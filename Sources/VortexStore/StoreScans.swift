@@ -9,8 +9,9 @@ public enum ScanStep: Sendable, Equatable {
 }
 
 extension Store {
-    /// Lends the rows of a bucket's objects from `key` on, in the order of the keys' bytes, as they were
-    /// when the call began: the key, and the encoded `StoredRow`, valid only during the call of `body`.
+    /// Lends the rows of a bucket's objects from `key` on, in the order of the keys' bytes, as they
+    /// were when the call began: the key, and the encoded `StoredRow`, valid only during the call
+    /// of `body`.
     public func scanObjects(
         bucket: BucketID, from key: [UInt8],
         _ body: (_ key: UnsafeRawBufferPointer, _ row: UnsafeRawBufferPointer) -> ScanStep

@@ -30,7 +30,8 @@ public enum OpenRefusal: Error, Equatable, Sendable {
 /// A row as its owner holds it.
 public struct StoredRow: Hashable, Sendable {
     public var partition: UInt16
-    /// The partition's `since` under which it was written; another one means the row is as good as gone.
+    /// The partition's `since` under which it was written; another one means the row is as good as
+    /// gone.
     public var since: Epoch
     public var accepted: Ballot
     public var value: RegisterValue
@@ -42,8 +43,8 @@ public struct StoredRow: Hashable, Sendable {
     }
 }
 
-/// A chunk to store: its bytes, their block checksums as the gateway computed them, and the row that
-/// owns its blob.
+/// A chunk to store: its bytes, their block checksums as the gateway computed them, and the row
+/// that owns its blob.
 public struct ChunkWrite: Sendable {
     public var id: ChunkID
     public var owner: RowKey
@@ -63,8 +64,8 @@ public struct ChunkWrite: Sendable {
     }
 }
 
-/// What a change of a row means for the rest of the store. The row's owner knows the old content and
-/// the new; the store does not look inside.
+/// What a change of a row means for the rest of the store. The row's owner knows the old content
+/// and the new; the store does not look inside.
 public struct RowEffects: Hashable, Sendable {
     /// Blobs that one change may unname: every body and upload of a row, and a completed upload's
     /// parts.

@@ -1,7 +1,8 @@
 public import VortexCore
 
-/// What changes a store. Every call returns when its change is durable and readable, or throws: `full`
-/// and `stopped` mean that nothing happened; an error from the writer itself ends the process.
+/// What changes a store. Every call returns when its change is durable and readable, or throws:
+/// `full` and `stopped` mean that nothing happened; an error from the writer itself ends the
+/// process.
 extension Store {
     /// Journals a row as accepted (or installed), with the bodies that live with it, in one batch.
     public func accept(

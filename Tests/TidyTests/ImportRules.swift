@@ -18,7 +18,7 @@ enum ImportRules {
             "OrderedCollections", "DequeModule", "Synchronization",
         ],
         "vortex": [
-            "VortexCore", "VortexStore", "VortexCluster", "VortexGateway", "CCurl", "CHttpd",
+            "VortexCore", "VortexStore", "VortexCluster", "VortexGateway", "CCurl", "CProcess", "CHttpd",
             "ArgumentParser", "Logging", "Crypto", "Glibc", "OrderedCollections", "DequeModule",
             "Synchronization",
         ],

@@ -25,7 +25,9 @@ final class SeededEntropy: Entropy {
         }
     }
     func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
-    func bytes(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8(truncatingIfNeeded: next()) } }
+    func bytes(_ count: Int) -> [UInt8] {
+        (0..<count).map { _ in UInt8(truncatingIfNeeded: next()) }
+    }
 }
 
 let bucket = BucketID(high: 1, low: 2)

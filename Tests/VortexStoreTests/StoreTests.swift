@@ -51,7 +51,8 @@ import VortexStore
                 let body = try await store.body(SampleRow(name, change: found, body: [1]))
                 #expect(body == bodyOf(found))
             }
-            // The power goes in the middle of the writing: an operation fails, and all of it with it.
+            // The power goes in the middle of the writing: an operation fails, and all of it with
+            // it.
             disk.failOperation(UInt64(entropy.below(40) + 1))
             known = await withTaskGroup(of: Void.self) { group in
                 group.addTask {

@@ -1,6 +1,7 @@
 public import VortexCore
-public import VortexStore
+internal import VortexStore
 
+/// A bucket as its row names it: the id behind the name, never reused.
 public struct BucketInfo: Hashable, Sendable {
     public var name: String
     public var id: BucketID

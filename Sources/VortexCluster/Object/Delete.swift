@@ -1,5 +1,6 @@
 public import VortexCore
 
+/// A DELETE: the change that leaves a tombstone where the version was.
 extension ClusterNode {
     /// A delete is a change like a put; what is gone leaves a tombstone, which is purged later.
     public func delete(

@@ -1,6 +1,7 @@
 internal import VortexCore
 internal import VortexStore
 
+/// A listing: one scan of the index in key order, which skips what a delimiter folds.
 extension ClusterNode {
     /// Rows that one page looks at, at most: past it the page ends early, with a `next`.
     private static let rowsPerPageMax = 100_000

@@ -2,8 +2,8 @@ import CChecksum
 
 /// CRC32C (Castagnoli) guards every byte that is stored; ISA-L computes it at about 20 GB/s a core.
 public enum CRC32C {
-    /// Continues `seed` over the bytes. The seed is the identity of what is covered, never zero, so that
-    /// neither zeros nor a valid block of something else verify.
+    /// Continues `seed` over the bytes. The seed is the identity of what is covered, never zero, so
+    /// that neither zeros nor a valid block of something else verify.
     public static func checksum(_ bytes: UnsafeRawBufferPointer, seed: UInt32) -> UInt32 {
         guard let base = bytes.baseAddress, bytes.count > 0 else { return seed }
         let start = UnsafeMutablePointer(
@@ -15,8 +15,8 @@ public enum CRC32C {
         bytes.withUnsafeBytes { checksum($0, seed: seed) }
     }
 
-    /// The seed of block `block` of a chunk: a valid block of another chunk, or of another place in the
-    /// same one, does not verify (object-protocol.md, The journal).
+    /// The seed of block `block` of a chunk: a valid block of another chunk, or of another place in
+    /// the same one, does not verify (object-protocol.md, The journal).
     public static func seed(chunk: ChunkID, block: Int) -> UInt32 {
         var mixed = chunk.blob.high &* 0x9E37_79B9_7F4A_7C15
         mixed = (mixed ^ mixed >> 29 ^ chunk.blob.low) &* 0xBF58_476D_1CE4_E5B9

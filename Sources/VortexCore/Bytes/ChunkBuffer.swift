@@ -1,8 +1,8 @@
 internal import Glibc
 internal import Synchronization
 
-/// Memory for one chunk, filled once, read by everyone after that: from the client's socket into here,
-/// from here into the journal. Gives its bytes back to the pool when the last reference goes.
+/// Memory for one chunk, filled once, read by everyone after that: from the client's socket into
+/// here, from here into the journal. Gives its bytes back to the pool when the last reference goes.
 ///
 /// Unchecked: one task fills it (`append`), and only then shares it.
 public final class ChunkBuffer: @unchecked Sendable {
@@ -48,9 +48,9 @@ public final class ChunkBuffer: @unchecked Sendable {
     }
 }
 
-/// Bounds the memory of all bodies in flight together. A request takes a whole chunk's room before it
-/// reads the chunk's first byte, and never waits for more while it holds a part: so no two requests
-/// can wait for each other.
+/// Bounds the memory of all bodies in flight together. A request takes a whole chunk's room before
+/// it reads the chunk's first byte, and never waits for more while it holds a part: so no two
+/// requests can wait for each other.
 public final class BufferPool: Sendable {
     private struct Waiter {
         var capacity: Int

@@ -51,8 +51,8 @@ public typealias ClusterID = ID<ClusterKind>
 public typealias BucketID = ID<BucketKind>
 /// The bytes of one upload or one part; time-ordered, never reused.
 public typealias BlobID = ID<BlobKind>
-/// An open or multipart upload. Its tag is the high 16 bits of the ring hash of its object's key, so
-/// that the partition is known from the id alone.
+/// An open or multipart upload. Its tag is the high 16 bits of the ring hash of its object's key,
+/// so that the partition is known from the id alone.
 public typealias UploadID = ID<UploadKind>
 /// One change of a register; also the version id of the object version that the change wrote.
 public typealias ChangeID = ID<ChangeKind>
@@ -79,8 +79,8 @@ public struct ChunkID: Hashable, Comparable, Sendable {
     }
 }
 
-/// The version of a partition's owners: the number of the layout in which they last changed, under the
-/// generation of a recovery that forced the council (0 until one ever happens).
+/// The version of a partition's owners: the number of the layout in which they last changed, under
+/// the generation of a recovery that forced the council (0 until one ever happens).
 public struct Epoch: Hashable, Comparable, Sendable {
     public let generation: UInt32
     public let number: UInt64

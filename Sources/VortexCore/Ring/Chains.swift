@@ -9,8 +9,8 @@ extension Balancer {
         var to: Int32
     }
 
-    /// Follows chains until there are none of at most `costMax` newly moved copies, or it has followed
-    /// `chainsMax`.
+    /// Follows chains until there are none of at most `costMax` newly moved copies, or it has
+    /// followed `chainsMax`.
     mutating func chain(costMax: Int, chainsMax: Int) {
         guard surplus > 0 || hasVacancy else { return }
         var holdings = [[Int]](repeating: [], count: topology.nodeCount + 1)

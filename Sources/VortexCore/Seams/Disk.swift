@@ -1,12 +1,12 @@
 /// The disk as the store sees it. One implementation over the operating system, one in memory that
 /// crashes, tears, loses what was not synced, rots bits, fails and fills up.
 ///
-/// Every call may suspend. The real disk blocks the calling thread instead, but for `read`, which goes
-/// to another thread where the bytes are not in the page cache.
+/// Every call may suspend. The real disk blocks the calling thread instead, but for `read`, which
+/// goes to another thread where the bytes are not in the page cache.
 
-/// A failed operation, with the system's errno. After a failed `sync` nothing is known about what was
-/// written before it: the process must end (Rebello et al., "Can applications recover from fsync
-/// failures?", 2020).
+/// A failed operation, with the system's errno. After a failed `sync` nothing is known about what
+/// was written before it: the process must end (Rebello et al., "Can applications recover from
+/// fsync failures?", 2020).
 public struct DiskError: Error, Equatable, Sendable {
     public enum Operation: Sendable {
         case open, create, read, write, sync, allocate, truncate, remove, rename, list, stat
@@ -39,8 +39,8 @@ public protocol Disk: Sendable {
     func list() async throws(DiskError) -> [String]
     /// Opens an existing file for reading and writing.
     func open(_ name: String) async throws(DiskError) -> any DiskFile
-    /// Creates a file, which must not exist, with `allocatedBytes` reserved and reading as zeros. It
-    /// survives a power cut only after `syncDirectory`.
+    /// Creates a file, which must not exist, with `allocatedBytes` reserved and reading as zeros.
+    /// It survives a power cut only after `syncDirectory`.
     func create(_ name: String, allocatedBytes: UInt64) async throws(DiskError) -> any DiskFile
     func remove(_ name: String) async throws(DiskError)
     /// Atomically replaces `target`; durable after `syncDirectory`.
@@ -55,7 +55,8 @@ public protocol DiskFile: AnyObject, Sendable {
     /// until the call returns.
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) async throws(DiskError)
         -> Int
-    /// Writes all pieces one after the other from `offset` on. Readable at once, durable after `sync`.
+    /// Writes all pieces one after the other from `offset` on. Readable at once, durable after
+    /// `sync`.
     func write(_ pieces: [UnsafeRawBufferPointer], at offset: UInt64) async throws(DiskError)
     /// fdatasync: data and size are durable when it returns.
     func sync() async throws(DiskError)

@@ -1,5 +1,5 @@
-/// (hybrid logical clock, node, boot), totally ordered. Never used for two values: the boot number is
-/// raised durably at every start of a coordinator. register-protocol.md, Terms.
+/// (hybrid logical clock, node, boot), totally ordered. Never used for two values: the boot number
+/// is raised durably at every start of a coordinator. register-protocol.md, Terms.
 public struct Ballot: Hashable, Comparable, Sendable {
     public var clock: UInt64
     public var node: NodeID

@@ -1,5 +1,5 @@
-/// A hybrid logical clock (Kulkarni et al., 2014): 48 bits of wall milliseconds, 16 bits of counter.
-/// Monotonic whatever the wall clock does, and never behind what it has observed.
+/// A hybrid logical clock (Kulkarni et al., 2014): 48 bits of wall milliseconds, 16 bits of
+/// counter. Monotonic whatever the wall clock does, and never behind what it has observed.
 public struct HybridClock: Sendable {
     public private(set) var last: UInt64
 

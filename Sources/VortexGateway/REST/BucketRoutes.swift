@@ -1,6 +1,7 @@
 internal import VortexCluster
 internal import VortexCore
 
+/// `/v1/buckets`: made, looked up, listed, deleted when empty.
 extension RESTHandler {
     func listBuckets(_ call: Call) async throws(Problem) -> Response {
         let (after, limit) = try parsing { () throws(RequestError) in

@@ -1,9 +1,11 @@
 internal import VortexCluster
 internal import VortexCore
 
+/// `GET /v1/objects/{bucket}`: a page of keys, written as JSON while the index is scanned.
 extension RESTHandler {
     /// Keys begin with `prefix` and come after `after` in the order of their bytes; those in which
-    /// `delimiter` stands behind the prefix are folded into one entry of `prefixes`, up to and with it.
+    /// `delimiter` stands behind the prefix are folded into one entry of `prefixes`, up to and with
+    /// it.
     func listObjects(_ call: Call) async throws(Problem) -> Response {
         let (bucket, limit, range) = try parsing { () throws(RequestError) in
             try call.query.allow(only: ["prefix", "delimiter", "after", "limit"])

@@ -1,5 +1,4 @@
 internal import VortexCluster
-internal import VortexStore
 
 /// The node's numbers in Prometheus' text format, beside those that the server counts itself.
 struct StatusMetrics {

@@ -1,7 +1,7 @@
 internal import VortexCluster
 internal import VortexCore
-internal import VortexStore
 
+/// What the node says of itself: status, placement, metrics, health.
 extension RESTHandler {
     func status(_ call: Call) async throws(Problem) -> Response {
         try parsing { () throws(RequestError) in try call.query.allow(only: []) }
@@ -43,8 +43,8 @@ extension RESTHandler {
         return .json { $0.member("status", "ready") }
     }
 
-    /// Why requests should go elsewhere; nil where they need not. A full disk is no reason: reads and
-    /// deletes go on.
+    /// Why requests should go elsewhere; nil where they need not. A full disk is no reason: reads
+    /// and deletes go on.
     private func readiness(_ status: NodeStatus) -> Problem? {
         isDraining ? Problem(.stopping) : nil
     }

@@ -1,8 +1,8 @@
 internal import Glibc
 internal import Synchronization
 
-/// One line per request, gathered in a bounded buffer and written by whoever ticks it: a slow reader of
-/// the log costs lines, which are counted, and never a request's time.
+/// One line per request, gathered in a bounded buffer and written by whoever ticks it: a slow
+/// reader of the log costs lines, which are counted, and never a request's time.
 public final class AccessLog: Sendable {
     public enum Format: String, Sendable, CaseIterable {
         case off, common, json

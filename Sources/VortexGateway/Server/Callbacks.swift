@@ -70,7 +70,9 @@ func httpdHandler(
     _ dataCount: UnsafeMutablePointer<Int>?,
     _ slot: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
 ) -> MHD_Result {
-    guard let pointer = slot?.pointee, let dataCount, let method, let version else { return vortex_no }
+    guard let pointer = slot?.pointee, let dataCount, let method, let version else {
+        return vortex_no
+    }
     let exchange = Unmanaged<Exchange>.fromOpaque(pointer).takeUnretainedValue()
     exchange.enter()
     if exchange.framing == nil {

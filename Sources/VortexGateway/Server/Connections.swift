@@ -2,8 +2,8 @@ internal import CHttpd
 internal import Glibc
 internal import Synchronization
 
-/// One connection's deadline. Whoever moves the connection on sets a new one; the reaper cuts what is
-/// past its own.
+/// One connection's deadline. Whoever moves the connection on sets a new one; the reaper cuts what
+/// is past its own.
 final class ConnectionRecord: Sendable {
     let socket: Int32
     let peer: String
@@ -31,8 +31,8 @@ final class ConnectionRecord: Sendable {
     }
 }
 
-/// All open connections. A record is removed before its socket is closed, under the lock that the reaper
-/// holds while it cuts: a reused descriptor is never shut.
+/// All open connections. A record is removed before its socket is closed, under the lock that the
+/// reaper holds while it cuts: a reused descriptor is never shut.
 final class Connections: Sendable {
     private let records = Mutex<[ObjectIdentifier: ConnectionRecord]>([:])
     private let cutCount = Atomic<UInt64>(0)

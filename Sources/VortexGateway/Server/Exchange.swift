@@ -5,11 +5,11 @@ internal import VortexCore
 
 /// One request and its response, and the executor of the task that answers it.
 ///
-/// The handler's task runs on libmicrohttpd's own thread: a job that is enqueued while that thread is in
-/// one of this exchange's callbacks is run before the callback returns. When the task waits for something
-/// else (the journal, a cold read) the connection is suspended, and the job that ends the wait resumes
-/// it: no third thread is involved. Only while the connection waits for its client's next bytes are jobs
-/// run by the background loop.
+/// The handler's task runs on libmicrohttpd's own thread: a job that is enqueued while that thread
+/// is in one of this exchange's callbacks is run before the callback returns. When the task waits
+/// for something else (the journal, a cold read) the connection is suspended, and the job that ends
+/// the wait resumes it: no third thread is involved. Only while the connection waits for its
+/// client's next bytes are jobs run by the background loop.
 ///
 ///     phase       the connection is                     a job enqueued now
 ///     callback    in a callback on MHD's thread         runs before the callback returns
@@ -111,7 +111,8 @@ public final class Exchange: TaskExecutor, @unchecked Sendable {
         }
     }
 
-    /// Ends a callback: the connection goes on waiting for its client. False where there is more to run.
+    /// Ends a callback: the connection goes on waiting for its client. False where there is more to
+    /// run.
     func leave() -> Bool {
         lock.withLock { state in
             guard state.jobs.isEmpty else { return false }
@@ -140,8 +141,8 @@ public final class Exchange: TaskExecutor, @unchecked Sendable {
         }
     }
 
-    /// A small content is read before the header goes out: one write sends both, and a failure can still
-    /// be told.
+    /// A small content is read before the header goes out: one write sends both, and a failure can
+    /// still be told.
     private func preload(_ response: Response) async -> Response {
         guard case .stream(let length, let stream) = response.content,
             length > 0, length <= ServerLimits.preloadBytesMax

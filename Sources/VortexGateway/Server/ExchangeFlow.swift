@@ -7,8 +7,8 @@ internal import VortexCore
 ///
 ///     head read -> begin -> take, take, ... -> bodyEnded -> queue the response
 ///
-/// Each step may find the task waiting for something of ours; then the connection is suspended and the
-/// step is taken again when it is resumed.
+/// Each step may find the task waiting for something of ours; then the connection is suspended and
+/// the step is taken again when it is resumed.
 extension Exchange {
     var hasBegun: Bool { isBegun }
 
@@ -43,7 +43,8 @@ extension Exchange {
             if case .malformed = framing { return queue() }
             guard hasBody else {
                 isBegun = true
-                // Answered on the second call: a response queued on the first closes the connection.
+                // Answered on the second call: a response queued on the first closes the
+                // connection.
                 if leave() { return vortex_yes }
                 continue
             }
@@ -65,7 +66,8 @@ extension Exchange {
         }
     }
 
-    /// The body must not come: the client waits for 100 Continue, or there is too much to let it pass.
+    /// The body must not come: the client waits for 100 Continue, or there is too much to let it
+    /// pass.
     private var mustRefuseNow: Bool {
         if head.headers["expect"]?.lowercased() == "100-continue" { return true }
         guard case .length(let count) = framing else { return true }

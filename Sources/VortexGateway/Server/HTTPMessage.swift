@@ -46,8 +46,8 @@ public struct RequestHead: Sendable {
 
 /// The bytes of a response, asked for in order, as fast as the client takes them.
 public protocol ContentStream: AnyObject, Sendable {
-    /// Fills `buffer` from `offset` on; at least one byte. The buffer stays valid until it returns. A
-    /// throw breaks the connection.
+    /// Fills `buffer` from `offset` on; at least one byte. The buffer stays valid until it returns.
+    /// A throw breaks the connection.
     func read(
         at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer
     ) async throws(ClusterError) -> Int

@@ -1,6 +1,7 @@
 internal import Glibc
 
-/// Makes the listening socket: TCP with the address reused, or a Unix socket whose stale file is removed.
+/// Makes the listening socket: TCP with the address reused, or a Unix socket whose stale file is
+/// removed.
 enum ListenSocket {
     static func open(_ address: HTTPServerOptions.Address) throws(ServerError) -> Int32 {
         switch address {

@@ -44,7 +44,9 @@ public final class LoopThread: TaskExecutor, SerialExecutor, @unchecked Sendable
         pthread_mutex_unlock(mutex)
     }
 
-    public func asUnownedTaskExecutor() -> UnownedTaskExecutor { UnownedTaskExecutor(ordinary: self) }
+    public func asUnownedTaskExecutor() -> UnownedTaskExecutor {
+        UnownedTaskExecutor(ordinary: self)
+    }
     public func asUnownedSerialExecutor() -> UnownedSerialExecutor {
         UnownedSerialExecutor(ordinary: self)
     }
@@ -87,7 +89,8 @@ public final class LoopThread: TaskExecutor, SerialExecutor, @unchecked Sendable
         pthread_cond_timedwait(condition, mutex, &deadline)
     }
 
-    /// Resumes what is due. The lock is given up meanwhile, since a resumed task enqueues itself here.
+    /// Resumes what is due. The lock is given up meanwhile, since a resumed task enqueues itself
+    /// here.
     private func fireTimers() -> Bool {
         let now = SystemClock.monotonic()
         let due = timers.filter { $0.deadline <= now }.sorted { $0.order < $1.order }
@@ -127,7 +130,9 @@ public final class LoopThread: TaskExecutor, SerialExecutor, @unchecked Sendable
         return nextTimer
     }
 
-    private func add(_ id: UInt64, _ deadline: UInt64, _ wake: CheckedContinuation<Void, any Error>) {
+    private func add(
+        _ id: UInt64, _ deadline: UInt64, _ wake: CheckedContinuation<Void, any Error>
+    ) {
         pthread_mutex_lock(mutex)
         let isCancelled = cancelled.remove(id) != nil
         if !isCancelled {

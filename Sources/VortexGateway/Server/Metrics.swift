@@ -39,7 +39,8 @@ public final class LatencyHistogram: Sendable {
     }
 }
 
-/// The numbers behind `/v1/metrics`: the server's own, and those that others add as they are asked for.
+/// The numbers behind `/v1/metrics`: the server's own, and those that others add as they are asked
+/// for.
 public final class Metrics: Sendable {
     /// One value of a family: its labels in Prometheus's form, or none.
     public struct Sample: Sendable {

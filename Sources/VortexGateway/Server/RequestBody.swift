@@ -2,8 +2,9 @@ internal import Synchronization
 internal import VortexCluster
 internal import VortexCore
 
-/// A request's body: libmicrohttpd's pieces are copied once, into the buffer that the handler is filling.
-/// Where nobody is filling one the connection is suspended, and so the client is held back.
+/// A request's body: libmicrohttpd's pieces are copied once, into the buffer that the handler is
+/// filling. Where nobody is filling one the connection is suspended, and so the client is held
+/// back.
 final class RequestBody: BodySource {
     private struct State {
         var expected: UInt64?

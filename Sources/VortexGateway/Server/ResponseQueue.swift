@@ -4,6 +4,7 @@ internal import Synchronization
 internal import VortexCluster
 internal import VortexCore
 
+/// From a `Response` to libmicrohttpd's own, and from a content stream to its reader.
 extension Exchange {
     /// Hands the response to libmicrohttpd.
     func queue() -> MHD_Result {
@@ -60,11 +61,12 @@ extension Exchange {
     }
 }
 
-/// A content stream as libmicrohttpd's reader: each block is read straight into the library's buffer, on
-/// its thread where nothing has to be waited for. While a block is waited for the connection is suspended,
-/// so the library neither closes it nor frees the buffer.
+/// A content stream as libmicrohttpd's reader: each block is read straight into the library's
+/// buffer, on its thread where nothing has to be waited for. While a block is waited for the
+/// connection is suspended, so the library neither closes it nor frees the buffer.
 ///
-/// Unchecked: used on the connection's thread alone, but for the pull, which the exchange's lock guards.
+/// Unchecked: used on the connection's thread alone, but for the pull, which the exchange's lock
+/// guards.
 final class ResponseStream: @unchecked Sendable {
     private let exchange: Exchange
     private let stream: any ContentStream

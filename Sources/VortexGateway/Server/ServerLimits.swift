@@ -5,7 +5,8 @@ enum ServerLimits {
     static let sendBlockBytes = 256 << 10
     /// A content of at most this size is read before its header is sent.
     static let preloadBytesMax: UInt64 = 64 << 10
-    /// Of a body whose request was answered early, so much is let pass before the connection closes.
+    /// Of a body whose request was answered early, so much is let pass before the connection
+    /// closes.
     static let discardedBytesMax: UInt64 = 64 << 20
     /// A client must bring so much of a body in each `bodySeconds`.
     static let bodyWindowBytes = 64 << 10

@@ -1,18 +1,19 @@
 internal import OrderedCollections
 internal import VortexCore
 
-/// Brings the index up to what a durable batch says. The same code applies a batch just synced, a copy
-/// made by compaction, and the journal replayed after a crash, so that all three end in the same state.
+/// Brings the index up to what a durable batch says. The same code applies a batch just synced, a
+/// copy made by compaction, and the journal replayed after a crash, so that all three end in the
+/// same state.
 ///
 /// What a record meets decides what it does:
 ///
-///     the entry for its key           a row, note            a chunk              delete, purge
-///     none                            becomes the entry      becomes the entry    becomes the entry
-///     of a lower position             replaces it            replaces it          replaces it
-///     of the same position            moves it               moves it             moves it
-///     of a higher position            nothing                nothing              nothing
-///     purged (x) at a higher one      nothing                -                    -
-///     its blob is deleted (d)         -                      nothing              -
+///     the entry for its key           a row, note            a chunk             delete, purge
+///     none                            becomes the entry      becomes the entry   becomes the entry
+///     of a lower position             replaces it            replaces it         replaces it
+///     of the same position            moves it               moves it            moves it
+///     of a higher position            nothing                nothing             nothing
+///     purged (x) at a higher one      nothing                -                   -
+///     its blob is deleted (d)         -                      nothing             -
 struct Applier {
     private let index: any Index
     private var batch = IndexBatch()

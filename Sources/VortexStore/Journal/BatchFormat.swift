@@ -3,18 +3,18 @@ internal import VortexCore
 /// How records lie in a segment: batches, each written in one sequence and made durable by one
 /// fdatasync, applied whole or not at all.
 ///
-///     segment:  [ header 4 KiB | the header again 4 KiB | batch | batch | ... ]
-///     batch:    [ batch header 64 B | record heads | data | zeros up to a multiple of 4 KiB ]
-///     header:   magic 4 | crc 4 | length 4 | heads length 4 | records 4 | flags 4
-///               | number 8 | synced 8 | zeros
-///     head:     length 4 | data length 4 | data offset 4 | zero 4 | position 8 | record (Record.swift)
+///   segment: [ header 4 KiB | the header again 4 KiB | batch | batch | ... ]
+///   batch:   [ batch header 64 B | record heads | data | zeros up to a multiple of 4 KiB ]
+///   header:  magic 4 | crc 4 | length 4 | heads length 4 | records 4 | flags 4
+///            | number 8 | synced 8 | zeros
+///   head:    length 4 | data length 4 | data offset 4 | zero 4 | position 8 | record (Record.swift)
 ///
-/// The crc covers the header behind it and all heads, seeded with the segment's salt: a batch that an
-/// earlier life of a recycled file left behind does not verify. Data is guarded by the block checksums
-/// in its head, so that every byte is summed once on its way in. `number` counts batches through the
-/// whole journal; `synced` is the highest number that was known to be durable when this batch was
-/// written: only damage behind that can be a torn tail. Batches start at multiples of 4 KiB, so no
-/// write touches a disk block that holds an acknowledged record.
+/// The crc covers the header behind it and all heads, seeded with the segment's salt: a batch that
+/// an earlier life of a recycled file left behind does not verify. Data is guarded by the block
+/// checksums in its head, so that every byte is summed once on its way in. `number` counts batches
+/// through the whole journal; `synced` is the highest number that was known to be durable when this
+/// batch was written: only damage behind that can be a torn tail. Batches start at multiples of 4
+/// KiB, so no write touches a disk block that holds an acknowledged record.
 enum BatchFormat {
     static let magic: UInt32 = 0x5441_4256  // "VBAT"
     static let headerBytes = 64
@@ -51,7 +51,8 @@ struct BatchHeader: Equatable {
         for _ in 0..<3 { writer.write(fixed: UInt64(0)) }
     }
 
-    /// The header's numbers where the magic and the bounds hold; the checksum is still to be verified.
+    /// The header's numbers where the magic and the bounds hold; the checksum is still to be
+    /// verified.
     static func read(_ bytes: UnsafeRawBufferPointer) throws(CodingError) -> BatchHeader? {
         var reader = ByteReader(bytes)
         guard try reader.readFixed(UInt32.self) == BatchFormat.magic else { return nil }

@@ -58,8 +58,8 @@ public struct DataIdentity: Hashable, Sendable {
         }
     }
 
-    /// The directory's identity; nil where it is empty. A directory with segments and no identity, or
-    /// with files of something else in its place, is not ours.
+    /// The directory's identity; nil where it is empty. A directory with segments and no identity,
+    /// or with files of something else in its place, is not ours.
     static func read(_ disk: any Disk) async throws(StoreError) -> DataIdentity? {
         let names = try await onDisk { () async throws(DiskError) in try await disk.list() }
         guard names.contains(fileName) else {

@@ -1,20 +1,20 @@
 internal import VortexCore
 
-/// The keys and entries of the index. Everything here can be made again from the journal; it is what
-/// makes a read one look-up and a listing one sequential scan.
+/// The keys and entries of the index. Everything here can be made again from the journal; it is
+/// what makes a read one look-up and a listing one sequential scan.
 ///
-///     o bucket key                   an object's row, in listing order
-///     u upload bucket key            an upload's row          t upload number bucket key   a part's row
-///     g bucket key number            a page row
-///     p partition row                accepted ballot: a partition's rows, for sync and anti-entropy
-///     h partition                    the horizon that purges have raised
-///     c blob index                   where a chunk lies, and its block checksums
-///     d blob                         the record that deleted a blob
-///     x row                          the record that purged a row
-///     n name                         a note
-///     q milliseconds blob            a blob that a row stopped naming, for collecting
-///     s segment                      live bytes in a segment
-///     m                              up to where the journal has been applied; totals
+///     o bucket key              an object's row, in listing order
+///     u upload bucket key       an upload's row          t upload number bucket key   a part's row
+///     g bucket key number       a page row
+///     p partition row           accepted ballot: a partition's rows, for sync and anti-entropy
+///     h partition               the horizon that purges have raised
+///     c blob index              where a chunk lies, and its block checksums
+///     d blob                    the record that deleted a blob
+///     x row                     the record that purged a row
+///     n name                    a note
+///     q milliseconds blob       a blob that a row stopped naming, for collecting
+///     s segment                 live bytes in a segment
+///     m                         up to where the journal has been applied; totals
 enum IndexKey {
     static let applied: [UInt8] = Array("m".utf8)
 
@@ -76,7 +76,9 @@ enum IndexKey {
             $0.write(raw: row)
         }
     }
-    static func horizon(_ partition: UInt16) -> [UInt8] { key("h") { $0.write(ordered: partition) } }
+    static func horizon(_ partition: UInt16) -> [UInt8] {
+        key("h") { $0.write(ordered: partition) }
+    }
     static func chunks(of blob: BlobID) -> [UInt8] { key("c") { $0.write(blob) } }
     static func chunk(_ id: ChunkID) -> [UInt8] {
         key("c") {
@@ -209,8 +211,8 @@ struct RowEntry: Sendable {
     }
 }
 
-/// Up to where the index is complete, and totals that hold there; written in the same atomic batch as
-/// everything that it speaks of.
+/// Up to where the index is complete, and totals that hold there; written in the same atomic batch
+/// as everything that it speaks of.
 struct AppliedMark: Equatable, Sendable {
     /// The last batch applied.
     var batch: UInt64 = 0

@@ -2,8 +2,8 @@ internal import DequeModule
 internal import Synchronization
 internal import VortexCore
 
-/// What waits for the writer. Whoever submits is suspended until its records are durable and applied;
-/// how many can wait is bounded by whoever admits requests and by the buffer pool.
+/// What waits for the writer. Whoever submits is suspended until its records are durable and
+/// applied; how many can wait is bounded by whoever admits requests and by the buffer pool.
 final class JournalQueue: Sendable {
     /// Records that become durable together or not at all.
     struct Submission: Sendable {
@@ -55,8 +55,8 @@ final class JournalQueue: Sendable {
         if let error { throw error }
     }
 
-    /// Takes what waits, up to about `bytes`, at least one; waits where there is none. Empty once the
-    /// queue is stopped and drained.
+    /// Takes what waits, up to about `bytes`, at least one; waits where there is none. Empty once
+    /// the queue is stopped and drained.
     func take(bytes limit: Int) async -> [Submission] {
         while true {
             let (taken, isStopped) = state.withLock { state in
@@ -89,7 +89,8 @@ final class JournalQueue: Sendable {
         submission.done?.resume(returning: error)
     }
 
-    /// Nothing more is taken in. What waits is still written, unless `failing` says why it cannot be.
+    /// Nothing more is taken in. What waits is still written, unless `failing` says why it cannot
+    /// be.
     func stop(failing error: StoreError? = nil) {
         let (writer, failed) = state.withLock { state in
             state.stopped = true

@@ -1,9 +1,10 @@
 internal import OrderedCollections
 internal import VortexCore
 
-/// The one writer of the journal: takes all that waits, writes it as one batch, fdatasyncs once, applies
-/// it to the index, and completes the waiting requests (group commit; DeWitt et al., 1984). A failed
-/// write or sync ends it, and with it the process: after a failed fsync nobody knows what is durable.
+/// The one writer of the journal: takes all that waits, writes it as one batch, fdatasyncs once,
+/// applies it to the index, and completes the waiting requests (group commit; DeWitt et al., 1984).
+/// A failed write or sync ends it, and with it the process: after a failed fsync nobody knows what
+/// is durable.
 struct JournalWriter: ~Copyable, Sendable {
     private let space: SegmentSpace
     private let queue: JournalQueue
@@ -34,8 +35,8 @@ struct JournalWriter: ~Copyable, Sendable {
         publish()
     }
 
-    /// Writes until the queue is stopped and empty; then seals the journal, so that the next start knows
-    /// that nothing is unfinished.
+    /// Writes until the queue is stopped and empty; then seals the journal, so that the next start
+    /// knows that nothing is unfinished.
     mutating func run() async throws(StoreError) {
         while true {
             let taken = await queue.take(bytes: space.batchBytes)

@@ -2,8 +2,8 @@ public import VortexCore
 
 /// One change of what this node holds, as the journal keeps it and as replay applies it again.
 ///
-/// Every record has a position of its own, kept when compaction copies it, so that whichever order the
-/// copies are met in, the highest position of a row, chunk or note is the one that counts.
+/// Every record has a position of its own, kept when compaction copies it, so that whichever order
+/// the copies are met in, the highest position of a row, chunk or note is the one that counts.
 enum Record: Sendable {
     /// A register row and what its change means for the rest of the store.
     case row(RowKey, StoredRow, RowEffects)
@@ -12,8 +12,8 @@ enum Record: Sendable {
     case note(String, [UInt8])
     /// A chunk; its bytes follow in the batch's data area, guarded by `checksums`.
     case chunk(ChunkID, owner: RowKey, receivedMilliseconds: UInt64, checksums: [UInt32])
-    /// The blob's chunks are gone, also those that arrive later. `origin` is the segment it was first
-    /// written to: it can go once no segment up to that one is left.
+    /// The blob's chunks are gone, also those that arrive later. `origin` is the segment it was
+    /// first written to: it can go once no segment up to that one is left.
     case delete(BlobID, milliseconds: UInt64, unnamedSince: UInt64?, origin: UInt32)
 }
 
@@ -92,7 +92,8 @@ extension Record {
         }
     }
 
-    /// A copy of a delete or purge keeps the segment that it was first written to; a new one gets it.
+    /// A copy of a delete or purge keeps the segment that it was first written to; a new one gets
+    /// it.
     func stamped(origin segment: UInt32) -> Record {
         switch self {
         case .purge(let key, let partition, let horizon, .max):

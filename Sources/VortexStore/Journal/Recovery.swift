@@ -3,21 +3,21 @@ internal import VortexCore
 
 /// From a data directory as a crash left it to a writer that can go on.
 ///
-///     what is found                                    what is done
-///     nothing                                          a new store
-///     the last batch torn (heads or data)              cut off and counted
-///     the last batch whole, not known to be synced     written again into a new segment, synced, then
-///                                                      applied: replay never answers from the page cache
-///     a seal as the last batch                         the writer goes on behind it
-///     a batch damaged that a later one follows         reported; its records are missing here
-///     the index older than the journal                 replay from its mark
-///     the index lost or damaged                        replay from the first segment
-///     the index newer than the journal                 refused: the disk went back in time
-///     a segment with live records missing              refused
-///     a file taken for a segment, header not written   a spare again
-///     both copies of a segment's header damaged        all of it reported as damaged
-///     a segment of another cluster or node             refused
-///     a newer or foreign format                        refused
+///   what is found                                  what is done
+///   nothing                                        a new store
+///   the last batch torn (heads or data)            cut off and counted
+///   the last batch whole, not known to be synced   written again into a new segment, synced, then
+///                                                  applied: replay never answers from the page cache
+///   a seal as the last batch                       the writer goes on behind it
+///   a batch damaged that a later one follows       reported; its records are missing here
+///   the index older than the journal               replay from its mark
+///   the index lost or damaged                      replay from the first segment
+///   the index newer than the journal               refused: the disk went back in time
+///   a segment with live records missing            refused
+///   a file taken for a segment, header not written a spare again
+///   both copies of a segment's header damaged      all of it reported as damaged
+///   a segment of another cluster or node           refused
+///   a newer or foreign format                      refused
 struct Recovery {
     let space: SegmentSpace
     let gauges: StoreGauges

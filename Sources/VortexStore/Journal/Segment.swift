@@ -13,8 +13,8 @@ struct SegmentHeader: Equatable {
     var cluster: ClusterID
     var node: NodeID
     var salt: UInt64
-    /// The segment written before this one, and where its valid batches end: what lies behind that was
-    /// torn, and has been written again here where it was whole.
+    /// The segment written before this one, and where its valid batches end: what lies behind that
+    /// was torn, and has been written again here where it was whole.
     var previous: UInt32
     var previousEnd: UInt64
     var createdMilliseconds: UInt64

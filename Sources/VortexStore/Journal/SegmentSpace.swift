@@ -1,12 +1,12 @@
 internal import Synchronization
 internal import VortexCore
 
-/// The segments of a data directory: which there are, where the next one comes from, and whether there
-/// is room for it.
+/// The segments of a data directory: which there are, where the next one comes from, and whether
+/// there is room for it.
 ///
 /// Compaction and deletes need space to give space back, so one spare segment is set aside when the
-/// store is opened, and the last part of the current one is held back: when no further segment can be
-/// made, clients' bodies are refused (507) while deletes go on.
+/// store is opened, and the last part of the current one is held back: when no further segment can
+/// be made, clients' bodies are refused (507) while deletes go on.
 final class SegmentSpace: Sendable {
     private struct State {
         var segments: [UInt32: Segment] = [:]
@@ -133,8 +133,8 @@ final class SegmentSpace: Sendable {
         }
     }
 
-    /// A segment that the index no longer points to: kept as a spare where nobody reads it and one is
-    /// wanted, else removed.
+    /// A segment that the index no longer points to: kept as a spare where nobody reads it and one
+    /// is wanted, else removed.
     func retire(_ number: UInt32) async throws(StoreError) {
         var segment = state.withLock { $0.segments.removeValue(forKey: number) }
         guard segment != nil else { return }

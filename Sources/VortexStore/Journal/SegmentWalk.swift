@@ -2,15 +2,15 @@ internal import VortexCore
 
 /// Walks a segment's batches in order, verifying heads, and tells what it meets:
 ///
-///     at an offset                              behind it                        it is
-///     a batch that verifies                     -                                that batch
-///     nothing that verifies                     a later batch that does          damage in the middle
-///     nothing that verifies                     only the end of the valid part   damage in the middle
-///       before an end that the next segment names
-///     nothing that verifies                     nothing that does                the end (torn or clean)
+///   at an offset                              behind it                      it is
+///   a batch that verifies                     -                              that batch
+///   nothing that verifies                     a later batch that does        damage in the middle
+///   nothing that verifies                     only the end of the valid part damage in the middle
+///     before an end that the next segment names
+///   nothing that verifies                     nothing that does              the end (torn or clean)
 ///
-/// One batch is in flight at a time, so behind a torn batch no other can verify: whatever is followed
-/// by a whole batch had been synced before, and was damaged later.
+/// One batch is in flight at a time, so behind a torn batch no other can verify: whatever is
+/// followed by a whole batch had been synced before, and was damaged later.
 struct SegmentWalk {
     enum Step: Sendable {
         case batch(BatchHeader, records: [PlacedRecord], offset: UInt64)

@@ -3,8 +3,8 @@ internal import Glibc
 internal import VortexGateway
 
 /// The server's settings from three places that say the same things: flags, the environment
-/// (`VORTEX_HTTP` for `--http`), and a file of `name = value` lines. A flag wins over the environment,
-/// the environment over the file, the file over the default.
+/// (`VORTEX_HTTP` for `--http`), and a file of `name = value` lines. A flag wins over the
+/// environment, the environment over the file, the file over the default.
 struct Configuration: Equatable {
     /// Every setting: its name as in flags and file, and its default.
     static let settings: [(name: String, value: String?)] = [
@@ -109,7 +109,9 @@ struct Configuration: Equatable {
     }
 
     static func address(_ text: String) throws(Failure) -> HTTPServerOptions.Address {
-        if text.hasPrefix("unix:"), text.utf8.count > 5 { return .unix(path: String(text.dropFirst(5))) }
+        if text.hasPrefix("unix:"), text.utf8.count > 5 {
+            return .unix(path: String(text.dropFirst(5)))
+        }
         guard let colon = text.lastIndex(of: ":"),
             let port = UInt16(text[text.index(after: colon)...]), colon > text.startIndex
         else { throw .invalid(name: "http", value: text, expected: "HOST:PORT or unix:PATH") }

@@ -55,7 +55,8 @@ enum ServeFailure: Error, CustomStringConvertible {
         case .cluster(let error): "The node: \(error)."
         case .server(.socket(let errno)):
             "Cannot listen: \(String(cString: strerror(errno)))."
-        case .server(.address(let text)): "Cannot listen on \(text): not an address of this machine."
+        case .server(.address(let text)):
+            "Cannot listen on \(text): not an address of this machine."
         case .server(.start): "The HTTP server did not start; are certificate and key in order?"
         }
     }

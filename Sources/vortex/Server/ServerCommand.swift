@@ -7,9 +7,9 @@ struct ServerCommand: ParsableCommand {
         commandName: "server",
         abstract: "Run a node with its HTTP gateway.",
         discussion: """
-            Every option can also be given in the environment (VORTEX_HTTP for --http) or in a file \
-            of 'name = value' lines (--config). Flags win over the environment, the environment over \
-            the file.
+            Every option can also be given in the environment (VORTEX_HTTP for --http) or in a \
+            file of 'name = value' lines (--config). Flags win over the environment, the \
+            environment over the file.
 
             Examples:
               vortex server --data /srv/vortex
