@@ -19,6 +19,7 @@ enum ImportRules {
         ],
         "vortex": [
             "VortexCore", "VortexStore", "VortexCluster", "VortexGateway", "CCurl", "CHttpd",
+            "CProcess",
             "ArgumentParser", "Logging", "Crypto", "Glibc", "OrderedCollections", "DequeModule",
             "Synchronization",
         ],
