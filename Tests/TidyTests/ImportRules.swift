@@ -18,7 +18,8 @@ enum ImportRules {
             "OrderedCollections", "DequeModule", "Synchronization",
         ],
         "vortex": [
-            "VortexCore", "VortexStore", "VortexCluster", "VortexGateway", "CCurl", "CProcess", "CHttpd",
+            "VortexCore", "VortexStore", "VortexCluster", "VortexGateway", "CCurl", "CHttpd",
+            "CProcess",
             "ArgumentParser", "Logging", "Crypto", "Glibc", "OrderedCollections", "DequeModule",
             "Synchronization",
         ],

@@ -149,6 +149,24 @@ struct AssignmentTests {
         #expect((share...share + 1).contains(after.moved(from: before.owners(of:))))
     }
 
+    @Test(arguments: 1...40)
+    func `a first second host takes one copy of every partition, and nothing else moves`(seed: Int)
+    {
+        var generator = SeededGenerator(seed: seed)
+        var members = (1...UInt64.random(in: 3...5, using: &generator)).map { id in
+            Member(
+                id: NodeID(id), address: "", zone: "", host: "one",
+                weightBytes: UInt64.random(in: 100...1_000, using: &generator))
+        }
+        let before = Assignment(ring: Ring(bits: 7), replicas: 2, members: members)
+        members.append(
+            Member(id: NodeID(9), address: "", zone: "", host: "two", weightBytes: 100))
+        let after = Assignment(
+            ring: Ring(bits: 7), replicas: 2, members: members, previous: before)
+        let fewest = MoveOracle.fewestMoves(of: after, after: before)
+        #expect(after.moved(from: before.owners(of:)) <= fewest + 1)
+    }
+
     @Test func `only active members own anything`() {
         var members = RandomCluster(seed: 8).members
         members[0].state = .draining

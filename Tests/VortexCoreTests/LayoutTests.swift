@@ -221,6 +221,14 @@ struct LayoutCodingTests {
         do throws(CodingError) { decoded = try Layout(decoding: bytes) } catch { return }
         let again = try Layout(decoding: decoded.encoded())
         #expect(again == decoded)
+        for partition in decoded.ring.partitions {
+            let owners = decoded.owners(of: partition)
+            let previous = decoded.previous(of: partition)
+            #expect(Set(owners).count == owners.count)
+            #expect(Set(previous).count == previous.count)
+            #expect(Set(owners).isDisjoint(with: decoded.sources(of: partition)))
+            #expect(decoded.epoch(of: partition) <= decoded.epoch)
+        }
     }
 
     @Test func `a member count that no bytes follow costs no memory`() {
