@@ -6,8 +6,8 @@ import VortexStore
 
 /// What the clients of one life of a node know when it ends.
 private struct Known: Sendable {
-    /// By key: what an acknowledged change left, and what may be there instead because its outcome was
-    /// never heard.
+    /// By key: what an acknowledged change left, and what may be there instead because its outcome
+    /// was never heard.
     var sure: [String: [UInt8]?] = [:]
     var perhaps: [String: [[UInt8]?]] = [:]
 }

@@ -1,6 +1,8 @@
 public import VortexCore
 public import VortexStore
 
+/// What the procedures of a node answer with.
+
 public struct BucketInfo: Hashable, Sendable {
     public var name: String
     public var id: BucketID

@@ -1,6 +1,7 @@
 internal import VortexCore
 internal import VortexStore
 
+/// Redundancy that can be checked: which copies there are, from reading them.
 extension ClusterNode {
     /// Chunks in one report, and how many of them are read for it.
     static let placementChunksMax = 1_000

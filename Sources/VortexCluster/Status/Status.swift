@@ -2,6 +2,7 @@ internal import Synchronization
 internal import VortexCore
 internal import VortexStore
 
+/// What a node says of itself.
 extension ClusterNode {
     public func status() async -> NodeStatus {
         NodeStatus(

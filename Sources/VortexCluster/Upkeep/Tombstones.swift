@@ -2,8 +2,8 @@ internal import DequeModule
 internal import Synchronization
 internal import VortexCore
 
-/// Objects deleted lately: their tombstones are purged after a grace period, without waiting for the
-/// sweep. Bounded; what does not fit, or a restart forgets, the sweep finds.
+/// Objects deleted lately: their tombstones are purged after a grace period, without waiting for
+/// the sweep. Bounded; what does not fit, or a restart forgets, the sweep finds.
 final class Tombstones: Sendable {
     private struct Entry {
         var key: RowKey

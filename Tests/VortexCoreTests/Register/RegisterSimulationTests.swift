@@ -1,10 +1,10 @@
 import Testing
 import VortexCore
 
-/// One register on three owners under lost, delayed and reordered messages, restarts and dropped bare
-/// rows, with the production's own decisions (`Acceptor`, `Proposal`). Clients increment a counter by
-/// compare-and-set, so every effective change is visible in the end: no increment that was answered
-/// may be missing, none that failed may be there, none may be there twice.
+/// One register on three owners under lost, delayed and reordered messages, restarts and dropped
+/// bare rows, with the production's own decisions (`Acceptor`, `Proposal`). Clients increment a
+/// counter by compare-and-set, so every effective change is visible in the end: no increment that
+/// was answered may be missing, none that failed may be there, none may be there twice.
 private struct RegisterSimulation {
     struct OwnerState {
         var row: Acceptor.Row?
