@@ -1,7 +1,8 @@
 public import VortexCore
 internal import VortexStore
 
-/// A bucket as its row names it: the id behind the name, never reused.
+/// What the procedures of a node answer with.
+
 public struct BucketInfo: Hashable, Sendable {
     public var name: String
     public var id: BucketID

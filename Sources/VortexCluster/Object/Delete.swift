@@ -1,6 +1,6 @@
 public import VortexCore
 
-/// A DELETE: the change that leaves a tombstone where the version was.
+/// Deleting an object: a change of its row like any other.
 extension ClusterNode {
     /// A delete is a change like a put; what is gone leaves a tombstone, which is purged later.
     public func delete(

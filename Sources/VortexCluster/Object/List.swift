@@ -1,7 +1,8 @@
 internal import VortexCore
 internal import VortexStore
 
-/// A listing: one scan of the index in key order, which skips what a delimiter folds.
+/// Listing a bucket: one scan over its rows, in the order of the keys, that decodes of each row no
+/// more than it shows, and seeks past what a delimiter folds.
 extension ClusterNode {
     /// Rows that one page looks at, at most: past it the page ends early, with a `next`.
     private static let rowsPerPageMax = 100_000

@@ -1,6 +1,6 @@
 internal import VortexCore
 
-/// From a bucket and a key to the row that they name.
+/// From bucket and key to the row of the object.
 extension ClusterNode {
     /// The row of an object. Keys have 1 to 1,024 bytes; which of them are text is the gateway's
     /// matter.

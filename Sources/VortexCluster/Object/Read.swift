@@ -1,7 +1,7 @@
 public import VortexCore
 internal import VortexStore
 
-/// HEAD and GET: a read of the row, then verified bytes by range.
+/// Reading an object: its row says which version is there, and the version where the bytes are.
 extension ClusterNode {
     /// The visible version; linearizable.
     public func head(bucket: String, key: [UInt8]) async throws(ClusterError) -> ObjectVersion {

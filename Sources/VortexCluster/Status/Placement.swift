@@ -1,7 +1,7 @@
 internal import VortexCore
 internal import VortexStore
 
-/// Where an object is, with the evidence: copies that were read and verified for the answer.
+/// Redundancy that can be checked: which copies there are, from reading them.
 extension ClusterNode {
     /// Chunks in one report, and how many of them are read for it.
     static let placementChunksMax = 1_000

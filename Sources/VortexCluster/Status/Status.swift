@@ -2,7 +2,7 @@ internal import Synchronization
 internal import VortexCore
 internal import VortexStore
 
-/// What `/v1/status` and the metrics tell of a node.
+/// What a node says of itself.
 extension ClusterNode {
     public func status() async -> NodeStatus {
         NodeStatus(
