@@ -1,5 +1,5 @@
-/// A moment of the Gregorian calendar in UTC, without leap seconds. The arithmetic is Howard Hinnant's
-/// ("chrono-compatible low-level date algorithms"), which counts years from March.
+/// A moment of the Gregorian calendar in UTC, without leap seconds. The arithmetic is Howard
+/// Hinnant's ("chrono-compatible low-level date algorithms"), which counts years from March.
 struct CivilTime: Hashable {
     var year: Int
     var month: Int

@@ -75,8 +75,8 @@ public enum ContentHeaders {
     }
 }
 
-/// Headers that would change what a write means, and that nothing here implements. Passing over one in
-/// silence would store something else than was asked for.
+/// Headers that would change what a write means, and that nothing here implements. Passing over one
+/// in silence would store something else than was asked for.
 public enum UnsupportedHeaders {
     /// S3 headers that say nothing about the object.
     private static let harmless = ["x-amz-date", "x-amz-user-agent", "x-amz-request-id"]

@@ -2,8 +2,9 @@ internal import Crypto
 public import VortexCluster
 
 /// The digests that a request promises for its body: Content-MD5 (RFC 1864), and sha-256 in
-/// Content-Digest and Repr-Digest (RFC 9530). Content and representation are the same bytes in a PUT
-/// without Content-Range, so one SHA-256 serves both. Other algorithms are ignored, as the RFC asks.
+/// Content-Digest and Repr-Digest (RFC 9530). Content and representation are the same bytes in a
+/// PUT without Content-Range, so one SHA-256 serves both. Other algorithms are ignored, as the RFC
+/// asks.
 public struct ExpectedDigests: Sendable, Hashable {
     public var md5: [UInt8]?
     /// Content-Digest's and Repr-Digest's; two where they differ, and then no body matches.
@@ -39,7 +40,8 @@ public struct ExpectedDigests: Sendable, Hashable {
     public var isEmpty: Bool { md5 == nil && sha256.isEmpty }
 }
 
-/// Computes over the arriving body what `ExpectedDigests` asks for, and nothing where it asks for nothing.
+/// Computes over the arriving body what `ExpectedDigests` asks for, and nothing where it asks for
+/// nothing.
 public struct BodyDigest: Sendable {
     private let expected: ExpectedDigests
     private var md5: Insecure.MD5?

@@ -25,8 +25,8 @@ public enum EntityTagList: Sendable, Hashable {
     case any
     case tags([ClientTag])
 
-    /// `lines` are all the fields of that name, nil without one; empty list elements are skipped, as
-    /// RFC 9110, 5.6.1.2 asks. A list without an element, or `*` beside a tag, is malformed.
+    /// `lines` are all the fields of that name, nil without one; empty list elements are skipped,
+    /// as RFC 9110, 5.6.1.2 asks. A list without an element, or `*` beside a tag, is malformed.
     public static func parse(
         _ lines: [String], _ part: RequestPart
     ) throws(RequestError) -> EntityTagList? {
@@ -52,7 +52,8 @@ public enum EntityTagList: Sendable, Hashable {
         return .tags(tags)
     }
 
-    /// Strong comparison (RFC 9110, 8.8.3.2) with a strong tag that exists: a weak tag never matches.
+    /// Strong comparison (RFC 9110, 8.8.3.2) with a strong tag that exists: a weak tag never
+    /// matches.
     public func matchesStrongly(_ etag: String) -> Bool {
         switch self {
         case .any: true

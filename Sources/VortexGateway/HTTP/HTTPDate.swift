@@ -1,5 +1,5 @@
-/// Seconds since 1970 as HTTP spells them (RFC 9110, 5.6.7): written as IMF-fixdate, read in all three
-/// forms.
+/// Seconds since 1970 as HTTP spells them (RFC 9110, 5.6.7): written as IMF-fixdate, read in all
+/// three forms.
 ///
 ///     Sun, 06 Nov 1994 08:49:37 GMT        IMF-fixdate
 ///     Sunday, 06-Nov-94 08:49:37 GMT       RFC 850

@@ -1,7 +1,7 @@
 public import VortexCore
 
-/// The one JSON encoder: straight into bytes, in the order of the calls. It does not check that the calls
-/// make a document; `key` and the values place the commas.
+/// The one JSON encoder: straight into bytes, in the order of the calls. It does not check that the
+/// calls make a document; `key` and the values place the commas.
 public struct JSONWriter: Sendable {
     public private(set) var bytes: [UInt8] = []
     private var needsComma = false
@@ -169,7 +169,8 @@ public struct JSONWriter: Sendable {
         needsComma = true
     }
 
-    /// RFC 8259, 7: quotation mark, backslash and control characters; runs without any are copied whole.
+    /// RFC 8259, 7: quotation mark, backslash and control characters; runs without any are copied
+    /// whole.
     private mutating func escape(_ text: UnsafeRawBufferPointer) {
         var clean = 0
         for index in 0..<text.count {

@@ -1,5 +1,5 @@
-/// Every kind of refusal that clients can tell apart. The raw value ends the problem's `type` and never
-/// changes; openapi.yaml lists all of them.
+/// Every kind of refusal that clients can tell apart. The raw value ends the problem's `type` and
+/// never changes; openapi.yaml lists all of them.
 public enum ProblemType: String, Sendable, Hashable, CaseIterable {
     case malformedRequest = "malformed-request"
     case duplicateParameter = "duplicate-parameter"

@@ -3,8 +3,8 @@
 ///     bytes=0-499      first 500          bytes=-500    last 500
 ///     bytes=500-       from 500 on        bytes=0-0,-1  first and last, as multipart/byteranges
 ///
-/// What the RFC lets a server ignore is ignored, and the whole object sent: another unit, a value that
-/// is not of the grammar, more than `rangesMax` ranges.
+/// What the RFC lets a server ignore is ignored, and the whole object sent: another unit, a value
+/// that is not of the grammar, more than `rangesMax` ranges.
 public enum ByteRanges {
     /// Many small ranges are an old way to make servers work (CVE-2011-3192).
     public static let rangesMax = 64
@@ -81,7 +81,8 @@ public enum ByteRanges {
         return last < first ? nil : .from(first, through: last)
     }
 
-    /// As asked for where all ranges lie apart; in order and joined where two overlap or nearly touch.
+    /// As asked for where all ranges lie apart; in order and joined where two overlap or nearly
+    /// touch.
     static func coalesced(_ ranges: [Range<UInt64>]) -> [Range<UInt64>] {
         let sorted = ranges.sorted { $0.lowerBound < $1.lowerBound }
         var joined: [Range<UInt64>] = []
@@ -105,8 +106,8 @@ public enum ByteRanges {
     }
 }
 
-/// If-Range (RFC 9110, 13.1.5): the ranges count only while the object is still the one that the client
-/// has a part of.
+/// If-Range (RFC 9110, 13.1.5): the ranges count only while the object is still the one that the
+/// client has a part of.
 public enum RangeCondition: Sendable, Hashable {
     case tag(ClientTag)
     case modifiedSeconds(Int64)

@@ -1,6 +1,6 @@
 /// The conditions of a GET or HEAD, and the order in which they count (RFC 9110, 13.2.2): If-Match,
-/// else If-Unmodified-Since; then If-None-Match, else If-Modified-Since. They are asked only about an
-/// object that exists: what would be a 404 without them stays one (13.2.1).
+/// else If-Unmodified-Since; then If-None-Match, else If-Modified-Since. They are asked only about
+/// an object that exists: what would be a 404 without them stays one (13.2.1).
 public struct ReadConditions: Sendable, Hashable {
     public enum Outcome: Sendable, Hashable {
         case proceed

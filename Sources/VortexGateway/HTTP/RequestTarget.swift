@@ -1,13 +1,13 @@
 internal import VortexCore
 
-/// The request target as the client sent it, taken apart by us: libmicrohttpd's own unescaping cuts at
-/// `%00` and merges `%2F`.
+/// The request target as the client sent it, taken apart by us: libmicrohttpd's own unescaping cuts
+/// at `%00` and merges `%2F`.
 ///
 ///     /v1/objects/photos/2026//a%2Fb/../c?x=1
-///     └ segments ──────┘ └ key: 2026//a/b/../c    nothing is normalised away: the bytes of a key are
-///                                                 the client's, `..`, `//` and a trailing `/` too
+///     └ pieces ────────┘ └ key ─────────┘      2026//a/b/../c
 ///
-/// The path is split at its raw slashes first, and decoded after that.
+/// Nothing is normalised away: the bytes of a key are the client's, `..`, `//` and a trailing slash
+/// too. The path is split at its raw slashes first, and decoded after that.
 public struct RequestTarget: Sendable, Hashable {
     /// Begins with a slash; not decoded.
     let path: [UInt8]
@@ -47,8 +47,8 @@ public struct RequestTarget: Sendable, Hashable {
             ? Array(rest[end...]) : [UInt8(ascii: "/")] + Array(rest[end...])
     }
 
-    /// The path cut at its first `count - 1` slashes behind the leading one, each piece decoded; the
-    /// last piece keeps all that follows. Nil where it has fewer pieces than `count`.
+    /// The path cut at its first `count - 1` slashes behind the leading one, each piece decoded;
+    /// the last piece keeps all that follows. Nil where it has fewer pieces than `count`.
     public func pieces(_ count: Int) throws(RequestError) -> [[UInt8]]? {
         var pieces: [[UInt8]] = []
         var start = 1
@@ -65,8 +65,8 @@ public struct RequestTarget: Sendable, Hashable {
     public var pieceCount: Int { path.count { $0 == UInt8(ascii: "/") } }
 }
 
-/// The parameters behind the question mark, decoded as forms are: `+` is a space. A name may stand there
-/// once only; what a repeated one would mean differs from server to server.
+/// The parameters behind the question mark, decoded as forms are: `+` is a space. A name may stand
+/// there once only; what a repeated one would mean differs from server to server.
 public struct Query: Sendable, Hashable {
     public struct Parameter: Sendable, Hashable {
         public var name: [UInt8]

@@ -1,5 +1,6 @@
-/// As much of structured fields (RFC 9651) as digest fields and `Upload-Complete` need: a dictionary
-/// is parsed whole, so that what follows an unknown member is still found, and a malformed one refused.
+/// As much of structured fields (RFC 9651) as digest fields and `Upload-Complete` need: a
+/// dictionary is parsed whole, so that what follows an unknown member is still found, and a
+/// malformed one refused.
 struct StructuredFields {
     enum Value: Hashable {
         case bytes([UInt8])

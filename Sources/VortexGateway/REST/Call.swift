@@ -35,8 +35,8 @@ struct Call {
         return key
     }
 
-    /// A prefix, a delimiter or a cursor: empty where it is not given, and never longer than a key can
-    /// be, counted in characters as openapi.yaml's `maxLength` does.
+    /// A prefix, a delimiter or a cursor: empty where it is not given, and never longer than a key
+    /// can be, counted in characters as openapi.yaml's `maxLength` does.
     func partOfKey(_ name: String, _ part: RequestPart) throws(RequestError) -> [UInt8] {
         guard let value = query[name] else { return [] }
         guard value.count <= 4 * Limits.keyBytesMax,
@@ -81,8 +81,8 @@ struct Call {
         return conditions
     }
 
-    /// If-Match compares strongly, so weak tags cannot match and go; If-None-Match compares weakly, and
-    /// the tags that objects have here are all strong.
+    /// If-Match compares strongly, so weak tags cannot match and go; If-None-Match compares weakly,
+    /// and the tags that objects have here are all strong.
     func writeCondition() throws(RequestError) -> WriteCondition {
         var condition = WriteCondition()
         switch try EntityTagList.parse(headers.all("if-match"), .ifMatch) {
@@ -99,8 +99,8 @@ struct Call {
         return condition
     }
 
-    /// The request that the Idempotency-Key stands for: what is done, to which object, on what condition.
-    /// The cluster adds the body's digest.
+    /// The request that the Idempotency-Key stands for: what is done, to which object, on what
+    /// condition. The cluster adds the body's digest.
     func idempotencyKey() throws(RequestError) -> IdempotencyKey? {
         let lines = headers.all("idempotency-key")
         guard let line = lines.first else { return nil }

@@ -1,9 +1,12 @@
+// Listing: the one answer whose size follows the data, so it is written while the rows are scanned.
+
 internal import VortexCluster
 internal import VortexCore
 
 extension RESTHandler {
     /// Keys begin with `prefix` and come after `after` in the order of their bytes; those in which
-    /// `delimiter` stands behind the prefix are folded into one entry of `prefixes`, up to and with it.
+    /// `delimiter` stands behind the prefix are folded into one entry of `prefixes`, up to and with
+    /// it.
     func listObjects(_ call: Call) async throws(Problem) -> Response {
         let (bucket, limit, range) = try parsing { () throws(RequestError) in
             try call.query.allow(only: ["prefix", "delimiter", "after", "limit"])

@@ -2,8 +2,8 @@ internal import Synchronization
 public import VortexCluster
 public import VortexCore
 
-/// The REST API under `/v1` (openapi.yaml): finds the route, checks the token, asks the handlers, and
-/// turns what they throw into problem details.
+/// The REST API under `/v1` (openapi.yaml): finds the route, checks the token, asks the handlers,
+/// and turns what they throw into problem details.
 public final class RESTHandler: RequestHandler {
     let node: ClusterNode
     let metrics: Metrics

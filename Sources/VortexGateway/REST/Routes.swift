@@ -8,8 +8,8 @@ public enum Operation: String, Sendable, Hashable, CaseIterable {
     case live, headLive, ready, headReady
 }
 
-/// One method at one path. `{name}` stands for one piece between slashes, `{name...}` at the end for
-/// all that is left, slashes and all.
+/// One method at one path. `{name}` stands for one piece between slashes, `{name...}` at the end
+/// for all that is left, slashes and all.
 public struct Route: Sendable {
     public let method: String
     public let pattern: String

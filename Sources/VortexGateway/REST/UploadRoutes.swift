@@ -2,8 +2,8 @@ internal import VortexCluster
 internal import VortexCore
 
 // Resumable uploads, after draft-ietf-httpbis-resumable-upload as far as HTTP/1.1 allows: an upload
-// has an offset, PATCH appends at it, HEAD tells it, and `Upload-Complete: ?1` ends it. There are no
-// 104 responses, and besides the draft there is a request that completes.
+// has an offset, PATCH appends at it, HEAD tells it, and `Upload-Complete: ?1` ends it. There are
+// no 104 responses, and besides the draft there is a request that completes.
 
 extension RESTHandler {
     func createUpload(_ call: Call) async throws(Problem) -> Response {

@@ -83,7 +83,8 @@ struct ListRoutesTests {
     }
     private static func quoted(_ key: String) -> String { key.replacing("\"", with: "\\\"") }
 
-    /// The strings behind a name in a JSON text; what stands between quotes that no backslash precedes.
+    /// The strings behind a name in a JSON text; what stands between quotes that no backslash
+    /// precedes.
     private static func values(of name: String, in text: String) -> [String] {
         text.split(separator: name, omittingEmptySubsequences: false).dropFirst().compactMap {
             guard $0.first == "\"" else { return nil }

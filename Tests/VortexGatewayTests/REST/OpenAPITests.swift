@@ -3,8 +3,8 @@ import Testing
 
 @testable import VortexGateway
 
-/// openapi.yaml against the code. Its paths, methods and operation ids stand on lines of their own at
-/// fixed depths, so reading lines is enough.
+/// openapi.yaml against the code. Its paths, methods and operation ids stand on lines of their own
+/// at fixed depths, so reading lines is enough.
 struct OpenAPITests {
     let lines: [String]
 
