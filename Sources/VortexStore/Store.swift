@@ -72,6 +72,13 @@ public final class Store: Sendable {
     /// Takes in no more writes; `runWriter` writes what waits, seals the journal and returns.
     public func stop() { queue.stop() }
 
+    /// What could still be written, in bytes: the file system's free ones and the segments that are
+    /// already allocated. Zero where bodies are refused. Cheap enough to ask before every request.
+    public var roomBytes: UInt64 {
+        guard !space.isTight else { return 0 }
+        return space.availableBytes + UInt64(space.spareCount + 1) * space.segmentBytes
+    }
+
     public var usage: StoreUsage {
         var usage = StoreUsage()
         gauges.fill(&usage)

@@ -156,7 +156,7 @@ def copy(data: Path, to: Path) -> Path:
 
 
 def inspect(data: Path) -> subprocess.CompletedProcess:
-    return subprocess.run([str(BINARY), "inspect", str(data)], capture_output=True, text=True, timeout=120)
+    return subprocess.run([str(BINARY), "inspect", "--verify", str(data)], capture_output=True, text=True, timeout=120)
 
 
 @pytest.fixture

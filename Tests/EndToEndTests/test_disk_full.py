@@ -40,7 +40,7 @@ def free_bytes(place) -> int:
 
 @pytest.mark.timeout(400)
 def test_a_full_disk_refuses_uploads_and_recovers_by_deleting(small_disk, new_server):
-    server = new_server()
+    server = new_server(["--reserve-mib", "16"])
     server.data = small_disk / "data"
     server.start()
     server.create_bucket("full")
@@ -79,7 +79,7 @@ def test_a_full_disk_refuses_uploads_and_recovers_by_deleting(small_disk, new_se
 @pytest.mark.timeout(400)
 @pytest.mark.skipif(os.environ.get("VORTEX_E2E_SLOW") != "1", reason="collecting waits 15 minutes for readers")
 def test_space_comes_back_after_deleting(small_disk, new_server):
-    server = new_server()
+    server = new_server(["--reserve-mib", "16"])
     server.data = small_disk / "data"
     server.start()
     server.create_bucket("space")
@@ -95,7 +95,7 @@ def test_space_comes_back_after_deleting(small_disk, new_server):
 def test_the_reserve_is_kept_free(new_server, scratch):
     state = os.statvfs(scratch)
     everything = state.f_blocks * state.f_frsize
-    server = new_server(["--reserve-bytes", str(everything)]).start()
+    server = new_server(["--reserve-mib", str(everything >> 20)]).start()
     created = server.call("PUT", "/v1/buckets/reserve")
     answer = server.call("PUT", target("reserve", "k"), b"x")
     assert 507 in (created.status, answer.status), (created.status, answer.status)

@@ -110,7 +110,8 @@ struct Site: Sendable {
 }
 
 func withNode<Value: Sendable>(
-    _ disk: any Disk = MemoryDisk(), index: any Index = MemoryIndex(), clock: TestClock = TestClock(),
+    _ disk: any Disk = MemoryDisk(), index: any Index = MemoryIndex(),
+    clock: TestClock = TestClock(),
     seed: UInt64 = 1, options: ClusterOptions = ClusterOptions(),
     _ body: @Sendable (Site) async throws -> Value
 ) async throws -> Value {

@@ -51,7 +51,8 @@ import VortexStore
             let winners: [Int] = try await withThrowingTaskGroup(of: Int.self) { group in
                 for number in 0..<32 {
                     group.addTask {
-                        let bytes = [UInt8](repeating: UInt8(number), count: number % 2 == 0 ? 10 : 2 << 20)
+                        let bytes = [UInt8](
+                            repeating: UInt8(number), count: number % 2 == 0 ? 10 : 2 << 20)
                         let error = await failure { () async throws(ClusterError) in
                             try await site.put(
                                 "key", bytes, condition: WriteCondition(ifNoneMatch: .any))
@@ -112,7 +113,8 @@ import VortexStore
             #expect(wrong == .digestMismatch)
             let broken = await failure { () async throws(ClusterError) in
                 try await site.put(
-                    "key", body: TestBody(bytes, hasLength: false, ending: .breaksOff(.bodyAborted)))
+                    "key", body: TestBody(bytes, hasLength: false, ending: .breaksOff(.bodyAborted))
+                )
             }
             #expect(broken == .bodyAborted)
             #expect(try await site.get("key") == [7])

@@ -25,7 +25,8 @@ extension Site {
             for size in [1, 1 << 20, 9 << 20, bytes.count] {
                 let end = min(bytes.count, offset + size)
                 let info = try await site.node.append(
-                    to: upload.id, offset: UInt64(offset), body: TestBody(Array(bytes[offset..<end])))
+                    to: upload.id, offset: UInt64(offset),
+                    body: TestBody(Array(bytes[offset..<end])))
                 #expect(info.bytes == UInt64(end))
                 #expect(try await site.node.upload(upload.id).bytes == UInt64(end))
                 offset = end
@@ -33,7 +34,8 @@ extension Site {
             #expect(try await site.get("key") == nil)
             let first = try await site.node.completeUpload(upload.id, expectedSHA256: nil)
             let again = try await site.node.completeUpload(upload.id, expectedSHA256: nil)
-            #expect(first.version.id == again.version.id && first.version.etag == again.version.etag)
+            #expect(
+                first.version.id == again.version.id && first.version.etag == again.version.etag)
             #expect(first.version.etag.hasSuffix("-4"))
             #expect(try await site.get("key") == bytes)
             #expect(try await site.node.uploads().isEmpty)
@@ -69,7 +71,8 @@ extension Site {
         }
     }
 
-    @Test func `an aborted upload is gone, leaves no bytes, and cannot be completed`() async throws {
+    @Test func `an aborted upload is gone, leaves no bytes, and cannot be completed`() async throws
+    {
         try await withNode(options: ClusterOptions(collectDelayMilliseconds: 0)) { site in
             try await site.makeBucket()
             let upload = try await site.createUpload()

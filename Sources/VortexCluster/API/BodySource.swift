@@ -4,11 +4,11 @@ public import VortexCore
 public protocol BodySource: AnyObject, Sendable {
     /// Content-Length; nil where the body comes in chunked coding.
     var expectedBytes: UInt64? { get }
-    /// Appends to `buffer` until it is full or the body has ended; true when the body has ended, complete.
-    /// Throws where the client went away, was too slow or sent less than it promised.
+    /// Appends to `buffer` until it is full or the body has ended; true when the body has ended,
+    /// complete. Throws where the client went away, was too slow or sent less than it promised.
     func fill(_ buffer: ChunkBuffer) async throws(ClusterError) -> Bool
-    /// Called once after all bytes and before anything is committed: throws `.digestMismatch` where a
-    /// digest that the request carries is not the body's.
+    /// Called once after all bytes and before anything is committed: throws `.digestMismatch` where
+    /// a digest that the request carries is not the body's.
     func verify() throws(ClusterError)
 }
 

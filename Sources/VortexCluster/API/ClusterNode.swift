@@ -34,8 +34,10 @@ public final class ClusterNode: Sendable {
     let entropy: any Entropy
     let options: ClusterOptions
     let coordinator: Coordinator
+    let layout: Layout
     /// Bodies that this gateway is receiving.
     let active: ActiveUploads
+    let tombstones = Tombstones()
     let startedMilliseconds: UInt64
     let collected = Atomic<UInt64>(0)
 
@@ -45,13 +47,14 @@ public final class ClusterNode: Sendable {
 
     private init(
         store: Store, clock: any Clock, entropy: any Entropy, options: ClusterOptions,
-        coordinator: Coordinator
+        coordinator: Coordinator, layout: Layout
     ) {
         self.store = store
         self.clock = clock
         self.entropy = entropy
         self.options = options
         self.coordinator = coordinator
+        self.layout = layout
         active = ActiveUploads()
         startedMilliseconds = clock.wallMilliseconds
         buffers = BufferPool(limitBytes: options.bufferBytes)
@@ -59,22 +62,41 @@ public final class ClusterNode: Sendable {
 
     private static let bootNote = "boot"
 
-    /// Makes the cluster of one at the first start; raises the boot number at every start, durably and
-    /// before anything else, so that no ballot is ever used twice.
+    /// Makes the cluster of one at the first start; raises the boot number at every start, durably
+    /// and before anything else, so that no ballot is ever used twice.
     public static func open(
         store: Store, clock: any Clock, entropy: any Entropy, options: ClusterOptions
     ) async throws(ClusterError) -> ClusterNode {
         let owner: LocalOwner
+        let layout: Layout
         let boot: UInt32
         do throws(StoreError) {
             boot = try await raiseBoot(store)
-            owner = try LocalOwner(store: store, node: store.identity.node, clock: clock)
+            layout = try await readLayout(store)
+            owner = try LocalOwner(
+                store: store, node: store.identity.node, layout: layout, clock: clock)
         } catch { throw ClusterError(error) }
         let coordinator = Coordinator(
             node: store.identity.node, boot: boot, owner: owner, clock: clock, entropy: entropy)
         return ClusterNode(
             store: store, clock: clock, entropy: entropy, options: options,
-            coordinator: coordinator)
+            coordinator: coordinator, layout: layout)
+    }
+
+    private static let layoutNote = "layout"
+
+    /// The layout that this node knows; at the first start that of a cluster of one.
+    private static func readLayout(_ store: Store) async throws(StoreError) -> Layout {
+        if let note = try store.note(layoutNote) {
+            do throws(CodingError) { return try Layout(decoding: note) } catch {
+                throw .coding(error)
+            }
+        }
+        let layout = Layout.single(
+            cluster: store.identity.cluster, node: store.identity.node, address: "",
+            weightBytes: max(1, store.usage.totalBytes))
+        try await store.setNote(layoutNote, layout.encoded())
+        return layout
     }
 
     private static func raiseBoot(_ store: Store) async throws(StoreError) -> UInt32 {

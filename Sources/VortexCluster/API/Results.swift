@@ -48,7 +48,8 @@ public struct DeleteResult: Hashable, Sendable {
     }
 }
 
-/// Takes a listing as it is found, in byte order of keys; the pointers are valid during the call only.
+/// Takes a listing as it is found, in byte order of keys; the pointers are valid during the call
+/// only.
 public protocol ListSink {
     mutating func object(key: UnsafeRawBufferPointer, summary: ObjectSummary)
     mutating func prefix(_ prefix: UnsafeRawBufferPointer)

@@ -61,8 +61,8 @@ extension ClusterNode {
         return Self.info(name, row)
     }
 
-    /// Three steps, so that no put slips in: closing, under a new generation that every owner enforces;
-    /// a complete listing; the tombstone, or open again.
+    /// Three steps, so that no put slips in: closing, under a new generation that every owner
+    /// enforces; a complete listing; the tombstone, or open again.
     public func deleteBucket(_ name: String) async throws(ClusterError) {
         let key = try Self.key(name)
         // Not worth the trouble; one whose deletion was cut short must open again, though.

@@ -10,7 +10,7 @@ extension ClusterNode {
         let now = now
         let change = Coordinator.Change(
             key: row, id: newChange(), generation: info.generation)
-        return try await coordinator.change(change) {
+        let result = try await coordinator.change(change) {
             (found) throws(ClusterError) -> Coordinator.Computed<DeleteResult> in
             var row = try Self.object(found)
             if let idempotency, let owed = row.answer(for: idempotency.keyHash, now: now) {
@@ -27,5 +27,7 @@ extension ClusterNode {
             if let idempotency { row.owe(result.answer(to: idempotency, now: now)) }
             return .write(.object(row), bodies: [], result)
         }
+        if result.existed, !result.replayed { tombstones.add(row, now: now) }
+        return result
     }
 }

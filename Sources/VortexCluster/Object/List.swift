@@ -5,9 +5,9 @@ extension ClusterNode {
     /// Rows that one page looks at, at most: past it the page ends early, with a `next`.
     private static let rowsPerPageMax = 100_000
 
-    /// Objects and folded prefixes behind `after`, in byte order of keys, at most `limit` together; the
-    /// result goes in as `after` for the next page, nil at the end. An empty delimiter folds nothing; one
-    /// that folds seeks past what it has folded.
+    /// Objects and folded prefixes behind `after`, in byte order of keys, at most `limit` together;
+    /// the result goes in as `after` for the next page, nil at the end. An empty delimiter folds
+    /// nothing; one that folds seeks past what it has folded.
     public func list(
         bucket: String, prefix: [UInt8], delimiter: [UInt8], after: [UInt8], limit: Int,
         into sink: inout some ListSink

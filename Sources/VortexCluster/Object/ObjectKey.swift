@@ -1,7 +1,8 @@
 internal import VortexCore
 
 extension ClusterNode {
-    /// The row of an object. Keys have 1 to 1,024 bytes; which of them are text is the gateway's matter.
+    /// The row of an object. Keys have 1 to 1,024 bytes; which of them are text is the gateway's
+    /// matter.
     static func row(
         _ bucket: BucketInfo, _ key: [UInt8]
     ) throws(ClusterError) -> RowKey {

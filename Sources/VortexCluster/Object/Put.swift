@@ -8,8 +8,8 @@ internal import VortexStore
 ///                   body -> chunks of 1 MiB, a few in flight, each durable
 ///                   change: the version replaces the open upload
 ///
-/// The version comes last, so nobody ever sees half an object. An upload that fails takes its name back;
-/// what a crash leaves behind stays visible as an open upload, and expires.
+/// The version comes last, so nobody ever sees half an object. An upload that fails takes its name
+/// back; what a crash leaves behind stays visible as an open upload, and expires.
 extension ClusterNode {
     /// One PUT, resolved.
     struct PutOrder: Sendable {
@@ -45,11 +45,8 @@ extension ClusterNode {
 
     /// Whether so many bytes can be had; the store's own reserve guards what arrives after all.
     func admitSpace(_ bytes: UInt64) throws(ClusterError) {
-        let usage = store.usage
-        let allocated = UInt64(usage.spareSegments + 1) * usage.segmentBytes
-        guard !usage.isFull, bytes <= usage.availableBytes + allocated else {
-            throw .full(availableBytes: usage.isFull ? 0 : usage.availableBytes)
-        }
+        let room = store.roomBytes
+        guard room > 0, bytes <= room else { throw .full(availableBytes: room) }
     }
 
     /// The condition; an answer owed to the same retry comes before it.
@@ -131,8 +128,8 @@ extension ClusterNode {
         }
     }
 
-    /// Takes back the name of an upload that failed. Where that fails too, or the commit may yet take
-    /// effect, the open upload expires by itself.
+    /// Takes back the name of an upload that failed. Where that fails too, or the commit may yet
+    /// take effect, the open upload expires by itself.
     private func withdraw(_ blob: BlobID, _ key: RowKey, after error: ClusterError) async {
         if error == .outcomeUnknown || error == .stopped || error == .uploadExpired { return }
         do throws(ClusterError) {
@@ -142,7 +139,8 @@ extension ClusterNode {
         }
     }
 
-    /// The change that makes a version visible. `replacing`: the open upload that it takes the place of.
+    /// The change that makes a version visible. `replacing`: the open upload that it takes the
+    /// place of.
     private func commit(
         _ order: PutOrder, _ body: Body, _ chunks: [ChunkWrite], size: UInt64,
         _ digest: Digest128, replacing blob: BlobID?

@@ -11,8 +11,8 @@ extension ClusterNode {
         return version
     }
 
-    /// The bytes of a version that `head` gave. They stay readable for a while after the version was
-    /// replaced or deleted (`ClusterOptions.collectDelayMilliseconds`).
+    /// The bytes of a version that `head` gave. They stay readable for a while after the version
+    /// was replaced or deleted (`ClusterOptions.collectDelayMilliseconds`).
     public func reader(
         for version: ObjectVersion, bucket: String, key: [UInt8]
     ) async throws(ClusterError) -> ObjectReader {

@@ -21,10 +21,11 @@ extension ClusterNode {
         case stored(Int, StoreError?)
     }
 
-    /// Cuts a body into chunks of `blob` and makes them durable, a few at a time: the window is what
-    /// presses back on the client's socket. `open` names the blob in a row, while the first chunk is
-    /// arriving; no chunk is stored before it is done. Of a resumable upload what arrived is kept where
-    /// the client breaks off, and `progress` is told now and then how much is durable.
+    /// Cuts a body into chunks of `blob` and makes them durable, a few at a time: the window is
+    /// what presses back on the client's socket. `open` names the blob in a row, while the first
+    /// chunk is arriving; no chunk is stored before it is done. Of a resumable upload what arrived
+    /// is kept where the client breaks off, and `progress` is told now and then how much is
+    /// durable.
     func receive(
         _ body: any BodySource, into blob: BlobID, of key: RowKey, for upload: ActiveUpload,
         beginning: ChunkBuffer?,

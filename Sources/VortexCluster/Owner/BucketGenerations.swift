@@ -2,9 +2,9 @@ internal import Synchronization
 internal import VortexCore
 internal import VortexStore
 
-/// The generations of buckets' settings that have been pushed to this owner. A put made by an older one
-/// is refused: that is what keeps it out of a bucket that is being deleted. Durable as notes; buckets
-/// whose settings never changed have none.
+/// The generations of buckets' settings that have been pushed to this owner. A put made by an older
+/// one is refused: that is what keeps it out of a bucket that is being deleted. Durable as notes;
+/// buckets whose settings never changed have none.
 final class BucketGenerations: Sendable {
     private let store: Store
     private let known = Mutex<[BucketID: UInt64]>([:])
@@ -45,19 +45,5 @@ final class BucketGenerations: Sendable {
             if known.count >= Self.knownMax { known.removeAll() }
             known[bucket] = max(known[bucket] ?? 0, generation)
         }
-    }
-}
-
-/// Where keys fall on the ring.
-enum Partitions {
-    static func partition(of key: RowKey) -> UInt16 {
-        UInt16(key.ringHash >> (64 - UInt64(Limits.partitionBitsDefault)))
-    }
-
-    static func partition(of chunk: ChunkID) -> UInt16 {
-        var writer = ByteWriter(reserving: 20)
-        writer.write(chunk.blob)
-        writer.write(ordered: chunk.index)
-        return UInt16(XXH3.hash64(writer.bytes) >> (64 - UInt64(Limits.partitionBitsDefault)))
     }
 }

@@ -4,9 +4,10 @@ internal import VortexStore
 
 /// This node as an owner: the acceptor's rules over its store.
 ///
-/// Rows and horizons are the store's; promises are in memory, and the durable ceiling stands above all
-/// of them, raised a few seconds ahead, so that phase 1 costs no fsync. Per row, an accept that is being
-/// journaled holds up prepare, accept and install, and never a read, which sees what is durable.
+/// Rows and horizons are the store's; promises are in memory, and the durable ceiling stands above
+/// all of them, raised a few seconds ahead, so that phase 1 costs no fsync. Per row, an accept that
+/// is being journaled holds up prepare, accept and install, and never a read, which sees what is
+/// durable.
 final class LocalOwner: Owner {
     let node: NodeID
     let store: Store
@@ -14,21 +15,27 @@ final class LocalOwner: Owner {
     let generations: BucketGenerations
     private let clock: any Clock
     private let bounds: Mutex<Bounds>
-    private let since = Epoch(number: 1)
+    private let ring: Ring
+    /// By partition: rows written under another one are as good as gone (rule 3).
+    private let since: [Epoch?]
 
     private struct Bounds {
         var floor: Ballot
         var ceiling: Ballot
-        /// Raised by dropped rows, above what the store has durably.
+        /// What the store has durably, raised by dropped rows; filled as partitions are met.
         var horizons: [UInt16: Ballot] = [:]
     }
 
     private static let ceilingNote = "ceiling"
 
     /// The ceiling of the last run becomes the floor of this one.
-    init(store: Store, node: NodeID, clock: any Clock) throws(StoreError) {
+    init(
+        store: Store, node: NodeID, layout: Layout, clock: any Clock
+    ) throws(StoreError) {
         self.store = store
         self.node = node
+        ring = layout.ring
+        since = layout.ring.partitions.map { layout.since(node, in: $0) }
         self.clock = clock
         generations = BucketGenerations(store: store)
         var ceiling = Ballot.none
@@ -70,7 +77,7 @@ final class LocalOwner: Owner {
         let result = slots.with(key) { table -> Result<PromiseStep, StoreError> in
             if table.slots[key]?.isJournaling == true { return .success(.wait) }
             do throws(StoreError) {
-                let stored = try store.row(key)
+                let stored = try stored(key)
                 let acceptor = try acceptor(of: key)
                 let row = Self.row(stored, table.slots[key])
                 switch acceptor.onPrepare(
@@ -134,8 +141,10 @@ final class LocalOwner: Owner {
                 {
                     return .success(.answer(.staleGeneration(current: current)))
                 }
-                let stored = try store.row(key)
+                let stored = try stored(key)
                 let row = Self.row(stored, table.slots[key])
+                let partition = partition(of: key)
+                guard let since = since[Int(partition)] else { throw .notFound }
                 switch try acceptor(of: key).onAccept(request.ballot, row: row) {
                 case .reject(let promised): return .success(.answer(.reject(promised)))
                 case .accept(let promised):
@@ -147,7 +156,7 @@ final class LocalOwner: Owner {
                     return .success(
                         .journal(
                             StoredRow(
-                                partition: Partitions.partition(of: key), since: since,
+                                partition: partition, since: since,
                                 accepted: request.ballot, value: request.value), effects))
                 }
             } catch { return .failure(error) }
@@ -159,7 +168,7 @@ final class LocalOwner: Owner {
 
     func read(_ key: RowKey) -> ReadAnswer {
         do throws(StoreError) {
-            guard let row = try store.row(key), row.since == since else {
+            guard let row = try stored(key) else {
                 return .row(accepted: .none, value: nil, horizon: try horizon(of: key))
             }
             return .row(accepted: row.accepted, value: row.value, horizon: .none)
@@ -172,7 +181,7 @@ final class LocalOwner: Owner {
         let result = slots.with(key) { table -> Result<Ballot?, StoreError> in
             if table.slots[key]?.isJournaling == true { return .success(nil) }
             do throws(StoreError) {
-                let row = Self.row(try store.row(key), table.slots[key])
+                let row = Self.row(try stored(key), table.slots[key])
                 guard case .purge(let horizon) = try acceptor(of: key).onPurge(ballot, row: row)
                 else { return .success(nil) }
                 table.slots[key, default: RowSlots.Slot()].isJournaling = true
@@ -182,16 +191,24 @@ final class LocalOwner: Owner {
         guard let horizon = try result.get() else { return false }
         do throws(StoreError) {
             try await store.purge(
-                key, partition: Partitions.partition(of: key), horizon: horizon)
+                key, partition: partition(of: key), horizon: horizon)
         } catch {
             slots.finish(key, journaledAt: nil)
             throw error
         }
+        raiseHorizon(of: partition(of: key), to: horizon)
         slots.finish(key, journaledAt: horizon)
         return true
     }
 
     // MARK: What the rules look at
+
+    private func partition(of key: RowKey) -> UInt16 { ring.partition(of: key).value }
+
+    private func stored(_ key: RowKey) throws(StoreError) -> StoredRow? {
+        guard let row = try store.row(key) else { return nil }
+        return row.since == since[Int(row.partition)] ? row : nil
+    }
 
     private static func row(_ stored: StoredRow?, _ slot: RowSlots.Slot?) -> Acceptor.Row? {
         guard let stored else {
@@ -205,9 +222,17 @@ final class LocalOwner: Owner {
     }
 
     private func horizon(of key: RowKey) throws(StoreError) -> Ballot {
-        let partition = Partitions.partition(of: key)
-        let raised = bounds.withLock { $0.horizons[partition] } ?? .none
-        return max(try store.horizon(partition), raised)
+        let partition = partition(of: key)
+        if let horizon = bounds.withLock({ $0.horizons[partition] }) { return horizon }
+        let horizon = try store.horizon(partition)
+        raiseHorizon(of: partition, to: horizon)
+        return horizon
+    }
+
+    private func raiseHorizon(of partition: UInt16, to horizon: Ballot) {
+        bounds.withLock {
+            $0.horizons[partition] = max($0.horizons[partition] ?? .none, horizon)
+        }
     }
 
     private func acceptor(of key: RowKey) throws(StoreError) -> Acceptor {
@@ -224,22 +249,19 @@ final class LocalOwner: Owner {
         bounds.withLock { $0.ceiling = max($0.ceiling, ceiling) }
     }
 
-    /// Keeps the shard's promises bounded. A dropped bare row raises its horizon (rule 9); the promise of
-    /// a row with content has only the floor to go to. Either way it stands.
+    /// Keeps the shard's promises bounded. A dropped bare row raises its horizon (rule 9); the
+    /// promise of a row with content has only the floor to go to. Either way it stands.
     private func shed(_ table: inout RowSlots.Table, keeping key: RowKey) throws(StoreError) {
         guard table.slots.count > RowSlots.slotsPerShardMax else { return }
         for (other, slot) in table.slots
         where other != key && !slot.isJournaling && slot.waiters.isEmpty {
             guard let promised = slot.promised else { continue }
-            let isBare = try store.row(other) == nil
-            let partition = Partitions.partition(of: other)
-            bounds.withLock { bounds in
-                if isBare {
-                    bounds.horizons[partition] = max(
-                        bounds.horizons[partition] ?? .none, promised)
-                } else {
-                    bounds.floor = max(bounds.floor, promised)
-                }
+            let isBare = try stored(other) == nil
+            let partition = partition(of: other)
+            if isBare {
+                raiseHorizon(of: partition, to: max(promised, try horizon(of: other)))
+            } else {
+                bounds.withLock { $0.floor = max($0.floor, promised) }
             }
             table.slots[other] = nil
         }

@@ -1,8 +1,9 @@
 internal import VortexCore
 internal import VortexStore
 
-/// One owner of a partition as a coordinator asks it: this node's store directly, or a peer's over the
-/// chunk protocol. register-protocol.md, Rules of an owner; every request names the partition's epoch.
+/// One owner of a partition as a coordinator asks it: this node's store directly, or a peer's over
+/// the chunk protocol. register-protocol.md, Rules of an owner; every request names the partition's
+/// epoch.
 protocol Owner: Sendable {
     var node: NodeID { get }
     func prepare(_ key: RowKey, _ ballot: Ballot, epoch: Epoch) async -> PrepareAnswer
@@ -16,8 +17,8 @@ struct AcceptRequest: Sendable {
     var value: RegisterValue
     /// The bodies that live with the row, where the coordinator has them.
     var bodies: [ChunkWrite]
-    /// The generation of the bucket's settings that a new value was made by; nil where a value is only
-    /// written back.
+    /// The generation of the bucket's settings that a new value was made by; nil where a value is
+    /// only written back.
     var generation: UInt64?
     var milliseconds: UInt64
 }

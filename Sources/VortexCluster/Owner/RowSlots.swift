@@ -1,8 +1,9 @@
 internal import Synchronization
 internal import VortexCore
 
-/// What an owner keeps in memory of the rows that it is just being asked about: promises above what is
-/// accepted, and whether an `accept` is being journaled. Split by key, so that rows seldom share a lock.
+/// What an owner keeps in memory of the rows that it is just being asked about: promises above what
+/// is accepted, and whether an `accept` is being journaled. Split by key, so that rows seldom share
+/// a lock.
 final class RowSlots: Sendable {
     struct Slot {
         /// Above the accepted ballot; nil where it is the accepted ballot itself.
@@ -48,7 +49,8 @@ final class RowSlots: Sendable {
         }
     }
 
-    /// Ends what `body` of an accept began; `promised` nil: the slot's promise is what is accepted now.
+    /// Ends what `body` of an accept began; `promised` nil: the slot's promise is what is accepted
+    /// now.
     func finish(_ key: RowKey, journaledAt ballot: Ballot?) {
         let waiters = with(key) { table -> [CheckedContinuation<Void, Never>] in
             guard var slot = table.slots[key] else { return [] }

@@ -4,8 +4,8 @@ internal import VortexStore
 
 /// Runs changes and reads of registers over their owners: register-protocol.md, Operations.
 ///
-/// A cluster of one asks its own store directly; the gathering of several owners' answers has its place
-/// in `gatherPromises` and `gatherAccepts`, and the decisions (`Proposal`) are the same.
+/// A cluster of one asks its own store directly; the gathering of several owners' answers has its
+/// place in `gatherPromises` and `gatherAccepts`, and the decisions (`Proposal`) are the same.
 final class Coordinator: Sendable {
     let node: NodeID
     let boot: UInt32
@@ -31,7 +31,8 @@ final class Coordinator: Sendable {
     /// What a change found, and what it makes of it.
     enum Computed<Answer: Sendable> {
         case write(RowContent, bodies: [ChunkWrite], Answer)
-        /// A failed condition, a delete of what is absent: final only where what was found is chosen.
+        /// A failed condition, a delete of what is absent: final only where what was found is
+        /// chosen.
         case nothing(Result<Answer, ClusterError>)
     }
 
@@ -44,8 +45,9 @@ final class Coordinator: Sendable {
         var isForced = false
     }
 
-    /// Applies `compute` to the register, linearizably. `compute` may be asked again, on newer content,
-    /// as long as no earlier value of it can be in effect; a throw of it is an answer that writes nothing.
+    /// Applies `compute` to the register, linearizably. `compute` may be asked again, on newer
+    /// content, as long as no earlier value of it can be in effect; a throw of it is an answer that
+    /// writes nothing.
     func change<Answer: Sendable>(
         _ change: Change,
         _ compute: (RowContent) throws(ClusterError) -> Computed<Answer>

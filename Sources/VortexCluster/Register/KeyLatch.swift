@@ -2,8 +2,9 @@ internal import DequeModule
 internal import Synchronization
 internal import VortexCore
 
-/// Lets one change of a row at a time run from this gateway: racing changes of one key queue here, first
-/// come first served, instead of rejecting each other's ballots. Safe without it; fair with it.
+/// Lets one change of a row at a time run from this gateway: racing changes of one key queue here,
+/// first come first served, instead of rejecting each other's ballots. Safe without it; fair with
+/// it.
 final class KeyLatch: Sendable {
     private struct Waiter {
         var ticket: UInt64

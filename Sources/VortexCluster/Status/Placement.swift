@@ -6,8 +6,8 @@ extension ClusterNode {
     static let placementChunksMax = 1_000
     static let placementReadsMax = 64
 
-    /// Where an object's bytes are. The first chunks are read and verified for this very report, so that
-    /// it says what is, and not what once was written.
+    /// Where an object's bytes are. The first chunks are read and verified for this very report, so
+    /// that it says what is, and not what once was written.
     public func placement(
         bucket: String, key: [UInt8]
     ) async throws(ClusterError) -> PlacementReport {
@@ -15,7 +15,8 @@ extension ClusterNode {
         let rowKey = try Self.row(info, key)
         guard let version = try readObject(rowKey).visible else { throw .noSuchObject }
         var report = PlacementReport(
-            version: version, partition: Partitions.partition(of: rowKey), rowOwners: [node],
+            version: version, partition: layout.ring.partition(of: rowKey).value,
+            rowOwners: layout.rowOwners(of: layout.ring.partition(of: rowKey)),
             wantedCopies: Int(version.policy), chunkCount: 0, chunks: [])
         let extents: [Extent] =
             switch version.body {
@@ -37,7 +38,7 @@ extension ClusterNode {
                     ChunkPlacement(
                         chunk: id, length: min(UInt64(extent.chunkBytes), extent.length - start),
                         partition: version.body == .row(extent.blob)
-                            ? report.partition : Partitions.partition(of: id),
+                            ? report.partition : layout.ring.partition(of: id).value,
                         copies: [copy]))
             }
         }

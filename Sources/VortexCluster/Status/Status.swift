@@ -5,8 +5,8 @@ internal import VortexStore
 extension ClusterNode {
     public func status() async -> NodeStatus {
         NodeStatus(
-            cluster: store.identity.cluster, node: node, boot: boot, epoch: Epoch(number: 1),
-            partitions: 1 << Int(Limits.partitionBitsDefault), members: 1,
+            cluster: store.identity.cluster, node: node, boot: boot, epoch: layout.epoch,
+            partitions: layout.ring.partitionCount, members: layout.members.count,
             startedMilliseconds: startedMilliseconds, activeUploads: active.count,
             waitingChanges: coordinator.latch.waiting, bufferBytes: buffers.usedBytes,
             bufferLimitBytes: buffers.limitBytes,

@@ -1,12 +1,22 @@
 internal import VortexCore
 internal import VortexStore
 
-/// A slow walk over all objects, for what no list leads to: open uploads whose gateway died, tombstones.
+/// A slow walk over all objects, for what no list leads to: open uploads whose gateway died,
+/// tombstones.
 extension ClusterNode {
     private static let sliceRows = 500
     private static let pauseMilliseconds: UInt64 = 10
     /// Tombstones younger than this stay.
     private static let graceMilliseconds: UInt64 = 60_000
+
+    /// The tombstones of lately deleted objects; those still owed to retries wait for the sweep.
+    func purgeTombstones() async throws(ClusterError) {
+        let now = now
+        guard now > Self.graceMilliseconds else { return }
+        while !Task.isCancelled, let key = tombstones.next(before: now - Self.graceMilliseconds) {
+            try await purge(key)
+        }
+    }
 
     /// Buckets whose deletion was cut short: deleted now, or open again.
     func finishClosingBuckets() async throws(ClusterError) {
@@ -101,8 +111,8 @@ extension ClusterNode {
         }
     }
 
-    /// The entry goes only after the upload's row says aborted; one whose row was never written gets a
-    /// row that says so, in case its gateway comes back to write it.
+    /// The entry goes only after the upload's row says aborted; one whose row was never written
+    /// gets a row that says so, in case its gateway comes back to write it.
     private func expireMultipart(_ id: UploadID, of key: RowKey) async throws(ClusterError) {
         let rowKey = RowKey(bucket: key.bucket, key: key.key, kind: .upload(id))
         let now = now

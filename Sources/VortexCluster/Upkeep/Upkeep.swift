@@ -3,9 +3,10 @@ internal import Synchronization
 internal import VortexCore
 internal import VortexStore
 
-/// What a node does by itself: every few seconds it collects bodies that no row names and tidies uploads
-/// that are over or idle; at the start and every hour it sweeps all objects for open uploads that nobody
-/// feeds, and for tombstones. Everything it must know it finds again after a restart.
+/// What a node does by itself: every few seconds it collects bodies that no row names and tidies
+/// uploads that are over or idle; at the start and every hour it sweeps all objects for open
+/// uploads that nobody feeds, and for tombstones. Everything it must know it finds again after a
+/// restart.
 extension ClusterNode {
     private static let roundMilliseconds: UInt64 = 5_000
     private static let sweepMilliseconds: UInt64 = 3_600_000
@@ -22,6 +23,9 @@ extension ClusterNode {
             await collectOnce()
             await guarded("uploads") { () async throws(ClusterError) in
                 try await self.tidyUploads()
+            }
+            await guarded("tombstones") { () async throws(ClusterError) in
+                try await self.purgeTombstones()
             }
             let time = clock.monotonicNanoseconds / 1_000_000
             if swept == 0 || time >= swept + Self.sweepMilliseconds {
@@ -47,8 +51,8 @@ extension ClusterNode {
 
     private static let collectBatch = 256
 
-    /// Removes bodies that no row names any more, once a GET in flight can have ended; at once where the
-    /// disk is nearly full.
+    /// Removes bodies that no row names any more, once a GET in flight can have ended; at once
+    /// where the disk is nearly full.
     func collectOnce() async {
         await guarded("collecting") { () async throws(ClusterError) in
             let delay = self.store.usage.isFull ? 0 : self.options.collectDelayMilliseconds
@@ -68,7 +72,8 @@ extension ClusterNode {
         } catch { throw ClusterError(error) }
     }
 
-    /// Asks the rows that can name the blob, in the order in which a name moves: part, upload, object.
+    /// Asks the rows that can name the blob, in the order in which a name moves: part, upload,
+    /// object.
     private func collect(_ candidate: UnnamedBlob) async throws(ClusterError) {
         var isNamed = false
         for key in candidate.rowsToAsk where !isNamed {
@@ -84,8 +89,8 @@ extension ClusterNode {
         } catch { throw ClusterError(error) }
     }
 
-    /// A change behind all others of the row, so that none that names the blob can be under way. With
-    /// one owner what phase 1 finds is chosen, and there is nothing to write.
+    /// A change behind all others of the row, so that none that names the blob can be under way.
+    /// With one owner what phase 1 finds is chosen, and there is nothing to write.
     private func names(_ key: RowKey, _ blob: BlobID) async throws(ClusterError) -> Bool {
         try await coordinator.change(.init(key: key, id: newChange())) {
             (found) throws(ClusterError) -> Coordinator.Computed<Bool> in

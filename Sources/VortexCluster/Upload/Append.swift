@@ -2,7 +2,8 @@ public import VortexCore
 
 /// An append to a resumable upload: a part of its own.
 ///
-///     change: the part's row names its blob -> chunks, each durable; every 8 MiB a note of the progress
+///     change: the part's row names its blob
+///     -> chunks, each durable; every 8 MiB a note of the progress
 ///     -> change: the part's row has length and digest
 ///
 /// A crash between leaves the part without a digest; its durable chunks count all the same.

@@ -3,7 +3,7 @@ public import VortexCore
 /// Completing a resumable upload, in steps that whoever finds them half done can finish:
 ///
 ///     upload's row   open -> completing(version)      no way back, abort is refused
-///     object's row   entry -> version                 or the entry says refused: the condition failed
+///     object's row   entry -> version                 or -> refused: the condition failed
 ///     upload's row   completing -> done | refused
 ///
 /// Where the entry is gone from the object's row, the version has taken effect already.

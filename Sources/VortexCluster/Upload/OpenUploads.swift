@@ -2,8 +2,9 @@ internal import VortexCore
 
 /// Entries for open uploads in an object's row: what names a body while it arrives.
 extension ClusterNode {
-    /// Adds the entry; the condition is looked at early, and counts at the commit. An entry is added
-    /// once and never again: a retry that does not find it gives up, before any chunk was sent.
+    /// Adds the entry; the condition is looked at early, and counts at the commit. An entry is
+    /// added once and never again: a retry that does not find it gives up, before any chunk was
+    /// sent.
     func openUpload(
         _ kind: OpenUpload.Kind, _ order: PutOrder
     ) async throws(ClusterError) {

@@ -1,8 +1,8 @@
 internal import VortexCore
 internal import VortexStore
 
-/// The parts of a resumable upload, in order. The row of a part names its blob before the first chunk
-/// is stored; how much of it arrived, the durable chunks themselves say.
+/// The parts of a resumable upload, in order. The row of a part names its blob before the first
+/// chunk is stored; how much of it arrived, the durable chunks themselves say.
 extension ClusterNode {
     struct Part: Sendable {
         var key: RowKey

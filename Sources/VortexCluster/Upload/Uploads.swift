@@ -1,8 +1,8 @@
 public import VortexCore
 internal import VortexStore
 
-/// Resumable uploads: a row of their own beside the object's, a row for each appended part, and an entry
-/// in the object's row from before either exists until the version takes its place.
+/// Resumable uploads: a row of their own beside the object's, a row for each appended part, and an
+/// entry in the object's row from before either exists until the version takes its place.
 extension ClusterNode {
     /// One upload as found: its row's name and content.
     struct FoundUpload: Sendable {

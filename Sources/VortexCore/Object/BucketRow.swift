@@ -2,7 +2,8 @@
 public struct BucketRow: Hashable, Sendable {
     public enum State: UInt8, Hashable, Sendable {
         case open = 0
-        /// Being deleted: takes no put. Becomes a tombstone where it is found empty, or opens again.
+        /// Being deleted: takes no put. Becomes a tombstone where it is found empty, or opens
+        /// again.
         case closing = 1
     }
     public var id: BucketID
@@ -18,8 +19,8 @@ public struct BucketRow: Hashable, Sendable {
         self.createdMilliseconds = createdMilliseconds
     }
 
-    /// 3 to 63 characters of a-z, 0-9, dot and hyphen, beginning and ending with a letter or digit, no
-    /// two dots together: what S3 allows.
+    /// 3 to 63 characters of a-z, 0-9, dot and hyphen, beginning and ending with a letter or digit,
+    /// no two dots together: what S3 allows.
     public static func isValid(name: String) -> Bool {
         let bytes = Array(name.utf8)
         guard Limits.bucketNameBytes.contains(bytes.count) else { return false }

@@ -3,10 +3,11 @@
 ///     format 1 | flags | generation | [size, tag, modified: of the newest version]
 ///              | versions... | open uploads... | answers... | pages
 ///
-/// The newest version comes first, so that a listing (`ObjectSummary`) decodes only the row's start.
+/// The newest version comes first, so that a listing (`ObjectSummary`) decodes only the row's
+/// start.
 public struct ObjectRow: Hashable, Sendable {
-    /// The generation of the bucket's settings by which the last change was made; owners refuse older
-    /// ones, so that no put slips into a bucket that is being deleted.
+    /// The generation of the bucket's settings by which the last change was made; owners refuse
+    /// older ones, so that no put slips into a bucket that is being deleted.
     public var generation: UInt64
     /// Newest first, at most `Limits.versionsPerRowMax`. Without versioning: one, or none.
     public var versions: [ObjectVersion]
@@ -54,8 +55,8 @@ public struct ObjectRow: Hashable, Sendable {
 public struct OpenUpload: Hashable, Sendable {
     public enum State: UInt8, Hashable, Sendable {
         case open = 0
-        /// Complete found that its condition does not hold: decided here, in the object's register, so
-        /// that whoever else finishes the upload decides the same.
+        /// Complete found that its condition does not hold: decided here, in the object's register,
+        /// so that whoever else finishes the upload decides the same.
         case refused = 1
     }
     public enum Kind: Hashable, Sendable {

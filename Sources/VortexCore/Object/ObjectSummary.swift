@@ -1,5 +1,5 @@
-/// What a listing shows of an object, decoded from the start of its row without allocating: a listing
-/// passes 200,000 of them a second.
+/// What a listing shows of an object, decoded from the start of its row without allocating: a
+/// listing passes 200,000 of them a second.
 public struct ObjectSummary: Hashable, Sendable {
     public var size: UInt64
     public var tag: EntityTag

@@ -1,6 +1,6 @@
-/// The row of one appended part. It names the part's blob before the first chunk is stored, says now
-/// and then how much is durable, and goes on naming the bodies that a newer one replaced until the
-/// upload is over.
+/// The row of one appended part. It names the part's blob before the first chunk is stored, says
+/// now and then how much is durable, and goes on naming the bodies that a newer one replaced until
+/// the upload is over.
 public struct PartRow: Hashable, Sendable {
     public var extent: Extent
     /// XXH3-128 of the part's bytes; nil while it still grows, or where its writer crashed.

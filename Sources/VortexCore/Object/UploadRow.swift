@@ -28,7 +28,8 @@ public struct UploadRow: Hashable, Sendable {
     public var created: Bool
 
     public init(
-        bucket: String, attributes: ObjectAttributes, condition: WriteCondition, expectedBytes: UInt64?,
+        bucket: String, attributes: ObjectAttributes, condition: WriteCondition,
+        expectedBytes: UInt64?,
         generation: UInt64, startedMilliseconds: UInt64
     ) {
         state = .open

@@ -1,10 +1,10 @@
-/// What an owner decides about one row: register-protocol.md, rules 4 to 9, as functions of values. The
-/// caller reads the row, asks, makes durable what the decision says, and only then answers.
+/// What an owner decides about one row: register-protocol.md, rules 4 to 9, as functions of values.
+/// The caller reads the row, asks, makes durable what the decision says, and only then answers.
 ///
 ///              | no row                        | bare row          | accepted
 ///     prepare  | b > max(horizon, floor)       | b > promised, floor
 ///     accept   | b > max(horizon, floor)       | b >= promised, b > floor
-///     install  | b > horizon                   | b > horizon       | b > accepted, else it is there
+///     install  | b > horizon                   | b > horizon       | b > accepted
 ///     purge    | no                            | no                | tombstone at exactly b
 ///     drop     | -                             | horizon rises     | no
 public struct Acceptor: Hashable, Sendable {

@@ -36,9 +36,9 @@ public struct Promises: Hashable, Sendable {
     public var seen: Ballot { value == nil ? horizon : accepted }
 }
 
-/// A change and its attempts: register-protocol.md, "Nothing new" and "Again after an accept was sent".
-/// The coordinator runs phase 1, asks `onPromises`, where told so computes the change on what was
-/// found, asks `onComputed`, runs phase 2 where told so, and answers.
+/// A change and its attempts: register-protocol.md, "Nothing new" and "Again after an accept was
+/// sent". The coordinator runs phase 1, asks `onPromises`, where told so computes the change on
+/// what was found, asks `onComputed`, runs phase 2 where told so, and answers.
 public struct Proposal: Hashable, Sendable {
     /// nil: a read that writes back.
     public let change: ChangeID?
@@ -80,8 +80,8 @@ public struct Proposal: Hashable, Sendable {
         found.isAgreed ? nil : found.value
     }
 
-    /// `new`: the value that the change computed, nil where it writes nothing (a failed condition, a
-    /// delete of what is absent, a read).
+    /// `new`: the value that the change computed, nil where it writes nothing (a failed condition,
+    /// a delete of what is absent, a read).
     public func onComputed(_ new: RegisterValue?, on found: Promises) -> OnComputed {
         if let new { return .send(new) }
         guard let value = found.value else {

@@ -8,6 +8,8 @@ struct Balancer {
     var slots: [Int32]
     /// As it was at the start: a node in a partition that it had costs nothing.
     let original: [Int32]
+    /// Whether any place of the partition may differ from the original.
+    var isTouched: [Bool]
 
     /// The places being settled; those before are settled, those behind do not count yet.
     var places = 0..<0
@@ -28,6 +30,7 @@ struct Balancer {
         self.width = width
         self.slots = slots
         original = slots
+        isTouched = [Bool](repeating: false, count: partitions)
         spread = Spread(topology: topology, copies: width)
         zoneLack = [Int](repeating: 0, count: topology.zoneCount)
     }
@@ -38,11 +41,13 @@ struct Balancer {
         spread = Spread(topology: topology, copies: places.upperBound)
         dropRepeated()
         quota = quotas()
+        // Behind the first copies the quotas are an aim, and worth so much work and no more.
+        let chainsMax = places.lowerBound == 0 ? Int.max : 32
         let hasDropped = keep()
         fill()
-        if hasDropped { chain(costMax: 0) }
+        if hasDropped { chain(costMax: 0, chainsMax: chainsMax) }
         shift()
-        chain(costMax: .max)
+        chain(costMax: .max, chainsMax: chainsMax)
         fillAnyhow()
     }
 
@@ -65,6 +70,7 @@ struct Balancer {
             for place in open(partition) where slots[place] >= 0 {
                 for earlier in partition * width..<place where slots[earlier] == slots[place] {
                     slots[place] = -1
+                    isTouched[partition] = true
                     break
                 }
             }
@@ -106,6 +112,7 @@ struct Balancer {
             load[index] -= 1
         }
         slots[place] = node
+        isTouched[place / width] = true
         if node >= 0 {
             let index = Int(node)
             if load[index] >= quota[index] {

@@ -9,8 +9,9 @@ extension Balancer {
         var to: Int32
     }
 
-    /// Follows chains until there are none of at most `costMax` newly moved copies.
-    mutating func chain(costMax: Int) {
+    /// Follows chains until there are none of at most `costMax` newly moved copies, or it has followed
+    /// `chainsMax`.
+    mutating func chain(costMax: Int, chainsMax: Int) {
         guard surplus > 0 || hasVacancy else { return }
         var holdings = [[Int]](repeating: [], count: topology.nodeCount + 1)
         for partition in 0..<partitions {
@@ -18,7 +19,7 @@ extension Balancer {
                 holdings[slots[place] < 0 ? topology.nodeCount : Int(slots[place])].append(place)
             }
         }
-        while true {
+        for _ in 0..<chainsMax {
             let cheapest = search(holdings, costMax, countingSteps: false)
             if cheapest.isEmpty { return }
             if apply(cheapest, &holdings) { continue }
@@ -127,7 +128,9 @@ struct ChainSearch {
         unsettled = nearer
         for place in places where balancer.slots[place] == holder {
             let partition = place / balancer.width
-            let gains = holder >= 0 && !balancer.had(holder, partition)
+            let isTouched = balancer.isTouched[partition]
+            guard isTouched || !farther.isEmpty else { continue }
+            let gains = isTouched && holder >= 0 && !balancer.had(holder, partition)
             if gains && !countingSteps {
                 let before = nearer.count
                 reach(nearer, place, distance)
@@ -135,7 +138,7 @@ struct ChainSearch {
                 if nearer.count < before { farther.removeAll { cost[Int($0)] <= distance } }
                 continue
             }
-            if !countingSteps {
+            if isTouched && !countingSteps {
                 let former = balancer.open(partition).map { balancer.original[$0] }
                 reach(former.filter { $0 >= 0 && cost[Int($0)] > distance }, place, distance)
             }

@@ -12,7 +12,9 @@ extension Layout {
     public func reassigning(to wanted: [Member]) -> Layout? {
         var next = advanced()
         next.adopt(wanted.sorted { $0.id < $1.id })
-        guard next.members.contains(where: { $0.state == .active }) else { return nil }
+        guard next.members.count <= Self.membersMax,
+            next.members.contains(where: { $0.state == .active })
+        else { return nil }
         let assignment = Assignment(
             ring: ring, replicas: replicas, members: next.members, previous: owners(of:))
         for partition in ring.partitions {

@@ -88,9 +88,10 @@ final class Daemon: Sendable {
 
     func start() throws(ServeFailure) {
         do throws(ServerError) { try server.start() } catch { throw .server(error) }
-        let (store, ending) = (store, ending)
+        let (node, store, ending) = (node, store, ending)
         let task = Task(executorPreference: background) {
             await withTaskGroup(of: Void.self) { group in
+                group.addTask { await node.run() }
                 group.addTask {
                     do throws(StoreError) { try await store.runCompaction() } catch {
                         ending.failure.withLock { $0 = .store(error) }

@@ -1,0 +1,192 @@
+import Testing
+import VortexCore
+
+/// Rows with everything in them that a row can have, from a seed.
+private struct SampleRows {
+    var generator: SplitMix
+
+    mutating func id<Kind>() -> ID<Kind> { ID(high: generator.next(), low: generator.next()) }
+    mutating func digest() -> Digest128 {
+        Digest128(high: generator.next(), low: generator.next())
+    }
+    mutating func below(_ bound: UInt64) -> UInt64 { generator.next() % bound }
+    mutating func text() -> String {
+        String((0..<below(12)).map { _ in ["a", "é", "/", "語", "\""][Int(below(5))] }.joined())
+    }
+    mutating func time() -> UInt64 { below(1 << 48) }
+
+    mutating func extent() -> Extent {
+        Extent(
+            blob: id(), length: below(Limits.objectBytesMax),
+            chunkBytes: UInt32(1 + below(1 << 20)))
+    }
+
+    mutating func version() -> ObjectVersion {
+        var attributes = ObjectAttributes()
+        if below(2) == 0 { attributes.contentType = text() }
+        if below(2) == 0 { attributes.expires = text() }
+        if below(2) == 0 {
+            attributes.userMetadata = [UserMetadata(name: text(), value: text())]
+        }
+        let body: Body =
+            switch below(3) {
+            case 0: .empty
+            case 1: .row(id())
+            default: .spread((0..<below(5)).map { _ in extent() })
+            }
+        return ObjectVersion(
+            id: id(), size: below(Limits.objectBytesMax),
+            tag: EntityTag(digest: digest(), parts: UInt32(below(10_000))),
+            modifiedMilliseconds: time(), policy: 3, attributes: attributes,
+            sha256: below(2) == 0 ? nil : [UInt8](repeating: 7, count: 32), body: body)
+    }
+
+    mutating func object() -> ObjectRow {
+        var row = ObjectRow(generation: below(1_000))
+        row.versions = (0..<below(3)).map { _ in version() }
+        row.modifiedMilliseconds = time()
+        row.openUploads = (0..<below(3)).map { number in
+            OpenUpload(
+                kind: number == 0 ? .plain(id()) : .multipart(id()),
+                startedMilliseconds: time(), node: NodeID(generator.next()),
+                boot: UInt32(below(9)), state: number == 2 ? .refused : .open)
+        }
+        row.answers = (0..<below(4)).map { number in
+            OwedAnswer(
+                keyHash: digest(), requestHash: digest(), madeMilliseconds: time(),
+                outcome: number % 2 == 0
+                    ? .deleted(existed: number == 0)
+                    : .put(
+                        change: id(), size: below(1_000),
+                        tag: EntityTag(digest: digest(), parts: 1), modified: time(),
+                        created: number == 1))
+        }
+        return row
+    }
+
+    mutating func upload() -> UploadRow {
+        var row = UploadRow(
+            bucket: "bucket", attributes: version().attributes,
+            condition: WriteCondition(
+                ifMatch: below(2) == 0 ? nil : .tags([text(), text()]),
+                ifNoneMatch: below(2) == 0 ? nil : .any),
+            expectedBytes: below(2) == 0 ? nil : below(1 << 40), generation: below(9),
+            startedMilliseconds: time())
+        row.state = UploadRow.State(rawValue: UInt8(below(5))) ?? .open
+        if below(2) == 0 { row.version = version() }
+        row.created = below(2) == 0
+        return row
+    }
+
+    mutating func part() -> PartRow {
+        var row = PartRow(
+            extent: extent(), digest: below(2) == 0 ? nil : digest(),
+            changedMilliseconds: time())
+        row.replaced = (0..<below(3)).map { _ in extent() }
+        return row
+    }
+
+    mutating func any() -> (RowKey, RowContent) {
+        let object = RowKey(bucket: BucketID(high: 1, low: 2), key: [1])
+        var key = object
+        switch below(4) {
+        case 0: return (object, .object(self.object()))
+        case 1:
+            key.kind = .upload(id())
+            return (key, .upload(upload()))
+        case 2:
+            key.kind = .part(id(), 3)
+            return (key, .part(part()))
+        default:
+            key.bucket = .zero
+            return (key, .bucket(BucketRow(id: id(), createdMilliseconds: time())))
+        }
+    }
+}
+
+/// SplitMix64 (Steele et al., 2014).
+private struct SplitMix {
+    var state: UInt64
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ mixed >> 31
+    }
+}
+
+@Suite struct RowCodingTests {
+    @Test func `every row decodes to itself`() throws {
+        var sample = SampleRows(generator: SplitMix(state: 1))
+        for _ in 0..<2_000 {
+            let (key, content) = sample.any()
+            #expect(try RowContent(content.encoded, of: key) == content)
+        }
+    }
+
+    @Test func `hostile rows throw and never trap, and what decodes encodes again`() throws {
+        var sample = SampleRows(generator: SplitMix(state: 2))
+        var refused = 0
+        for round in 0..<20_000 {
+            let (key, content) = sample.any()
+            var bytes = content.encoded
+            for _ in 0...(sample.below(3)) where !bytes.isEmpty {
+                let at = Int(sample.below(UInt64(bytes.count)))
+                switch round % 3 {
+                case 0: bytes[at] = UInt8(sample.below(256))
+                case 1: bytes.removeSubrange(at...)
+                default: bytes.insert(UInt8(sample.below(256)), at: at)
+                }
+            }
+            do {
+                let decoded = try RowContent(bytes, of: key)
+                #expect(try RowContent(decoded.encoded, of: key) == decoded)
+            } catch { refused += 1 }
+        }
+        #expect(refused > 1_000)
+    }
+
+    @Test func `a glance at a row sees what decoding it sees`() throws {
+        var sample = SampleRows(generator: SplitMix(state: 3))
+        for number in 0..<500 as Range<UInt64> {
+            let row = sample.object()
+            var writer = ByteWriter()
+            writer.write(
+                RegisterValue(
+                    change: sample.id(), base: .none, over: number % 2 == 0 ? nil : sample.id(),
+                    isTombstone: row.isTombstone, bodies: row.rowBodies,
+                    content: RowContent.object(row).encoded))
+            let glance = try writer.bytes.withUnsafeBytes { bytes in
+                var reader = ByteReader(bytes)
+                return try reader.readObjectGlance()
+            }
+            if let version = row.visible {
+                #expect(
+                    glance
+                        == .visible(
+                            ObjectSummary(
+                                size: version.size, tag: version.tag,
+                                modifiedMilliseconds: version.modifiedMilliseconds)))
+            } else {
+                #expect(glance == .hidden(isTombstone: row.isTombstone))
+            }
+        }
+    }
+
+    @Test func `answers are forgotten when they are over, and the oldest when they are too many`() {
+        var row = ObjectRow(generation: 1)
+        for number in 1...20 as ClosedRange<UInt64> {
+            row.owe(
+                OwedAnswer(
+                    keyHash: Digest128(high: 0, low: number),
+                    requestHash: Digest128(high: 0, low: 0), madeMilliseconds: number,
+                    outcome: .deleted(existed: true)))
+        }
+        #expect(row.answers.count == Limits.answersPerRowMax)
+        #expect(row.answer(for: Digest128(high: 0, low: 4), now: 20) == nil)
+        #expect(row.answer(for: Digest128(high: 0, low: 5), now: 20) != nil)
+        let late = 5 + Limits.answerLifetimeMilliseconds + 1
+        #expect(row.answer(for: Digest128(high: 0, low: 5), now: late) == nil)
+    }
+}
