@@ -4,10 +4,10 @@ internal import VortexCore
 /// at `%00` and merges `%2F`.
 ///
 ///     /v1/objects/photos/2026//a%2Fb/../c?x=1
-///     └ segments ──────┘ └ key: 2026//a/b/../c  nothing is normalised away: the bytes of a key are
-///                                               the client's, `..`, `//` and a trailing `/` too
+///     └ pieces ────────┘ └ key ─────────┘      2026//a/b/../c
 ///
-/// The path is split at its raw slashes first, and decoded after that.
+/// Nothing is normalised away: the bytes of a key are the client's, `..`, `//` and a trailing slash
+/// too. The path is split at its raw slashes first, and decoded after that.
 public struct RequestTarget: Sendable, Hashable {
     /// Begins with a slash; not decoded.
     let path: [UInt8]

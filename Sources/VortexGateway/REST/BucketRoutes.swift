@@ -1,3 +1,5 @@
+// Buckets: made, looked at, listed, and deleted when empty.
+
 internal import VortexCluster
 internal import VortexCore
 

@@ -1,3 +1,5 @@
+// Listing: the one answer whose size follows the data, so it is written while the rows are scanned.
+
 internal import VortexCluster
 internal import VortexCore
 

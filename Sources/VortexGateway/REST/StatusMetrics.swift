@@ -5,27 +5,27 @@ struct StatusMetrics {
     private(set) var bytes: [UInt8] = []
 
     init(_ status: NodeStatus) {
-        let usage = status.usage
-        gauge("vortex_objects", "Visible objects.", usage.objects)
-        gauge("vortex_object_bytes", "Their bytes.", usage.bytes)
-        gauge("vortex_disk_total_bytes", "The file system's size.", usage.totalBytes)
-        gauge("vortex_disk_available_bytes", "What is left of it.", usage.availableBytes)
-        gauge("vortex_disk_full", "1 where bodies are refused.", usage.isFull ? 1 : 0)
-        gauge("vortex_journal_bytes", "The journal's segments.", usage.segmentBytes)
-        gauge("vortex_journal_live_bytes", "Bytes still referred to.", usage.liveBytes)
-        gauge("vortex_journal_segments", "Segments in use.", UInt64(usage.segments))
-        gauge("vortex_journal_queued", "Writes waiting for the writer.", UInt64(usage.queued))
-        counter("vortex_journal_syncs_total", "Calls of fdatasync.", usage.syncs)
-        counter("vortex_journal_records_total", "Records written.", usage.records)
-        counter("vortex_journal_written_bytes_total", "Bytes written.", usage.journaledBytes)
+        gauge("vortex_objects", "Visible objects.", status.objects)
+        gauge("vortex_object_bytes", "Their bytes.", status.objectBytes)
+        gauge("vortex_disk_total_bytes", "The file system's size.", status.diskTotalBytes)
+        gauge("vortex_disk_available_bytes", "What is left of it.", status.diskAvailableBytes)
+        gauge("vortex_disk_full", "1 where bodies are refused.", status.isFull ? 1 : 0)
+        gauge("vortex_journal_bytes", "The journal's segments.", status.journalBytes)
+        gauge("vortex_journal_live_bytes", "Bytes still referred to.", status.journalLiveBytes)
+        gauge("vortex_journal_segments", "Segments in use.", UInt64(status.journalSegments))
+        gauge(
+            "vortex_journal_queued", "Writes waiting for the writer.", UInt64(status.journalQueued))
+        counter("vortex_journal_syncs_total", "Calls of fdatasync.", status.journalSyncs)
+        counter("vortex_journal_records_total", "Records written.", status.journalRecords)
+        counter("vortex_journal_written_bytes_total", "Bytes written.", status.journalWrittenBytes)
         counter(
             "vortex_journal_compacted_segments_total", "Segments compacted.",
-            usage.compactedSegments)
-        counter("vortex_journal_torn_tails_total", "Tails cut off.", UInt64(usage.tornTails))
+            status.compactedSegments)
+        counter("vortex_journal_torn_tails_total", "Tails cut off.", UInt64(status.tornTails))
         gauge(
             "vortex_journal_damaged_regions", "Regions that do not verify.",
-            UInt64(usage.damagedRegions.count))
-        gauge("vortex_index_bytes", "The index on disk.", usage.indexBytes)
+            UInt64(status.damaged.count))
+        gauge("vortex_index_bytes", "The index on disk.", status.indexBytes)
         gauge("vortex_body_buffer_bytes", "Bodies in memory.", UInt64(status.bufferBytes))
         gauge(
             "vortex_body_buffer_limit_bytes", "The most there may be.",

@@ -1,3 +1,5 @@
+// What operators, proxies and monitoring ask a node about itself and about an object's copies.
+
 internal import VortexCluster
 internal import VortexCore
 
@@ -52,7 +54,6 @@ extension RESTHandler {
 
 extension JSONWriter {
     fileprivate mutating func members(of status: NodeStatus, now: UInt64, isReady: Bool) {
-        let usage = status.usage
         member("cluster", status.cluster.description)
         member("node", status.node.description)
         member("boot", UInt64(status.boot))
@@ -64,26 +65,26 @@ extension JSONWriter {
         member(
             "uptime_seconds",
             (now - min(now, status.startedMilliseconds)) / 1_000)
-        member("objects", usage.objects)
-        member("bytes", usage.bytes)
+        member("objects", status.objects)
+        member("bytes", status.objectBytes)
         object("capacity") { json in
-            json.member("total_bytes", usage.totalBytes)
-            json.member("available_bytes", usage.availableBytes)
-            json.member("full", usage.isFull)
+            json.member("total_bytes", status.diskTotalBytes)
+            json.member("available_bytes", status.diskAvailableBytes)
+            json.member("full", status.isFull)
         }
         object("journal") { json in
-            json.member("segments", usage.segments)
-            json.member("spare_segments", usage.spareSegments)
-            json.member("bytes", usage.segmentBytes)
-            json.member("live_bytes", usage.liveBytes)
-            json.member("position", usage.position)
-            json.member("syncs", usage.syncs)
-            json.member("records", usage.records)
-            json.member("queued", usage.queued)
-            json.member("compacted_segments", usage.compactedSegments)
-            json.member("torn_tails", usage.tornTails)
+            json.member("segments", status.journalSegments)
+            json.member("spare_segments", status.journalSpareSegments)
+            json.member("bytes", status.journalBytes)
+            json.member("live_bytes", status.journalLiveBytes)
+            json.member("position", status.journalPosition)
+            json.member("syncs", status.journalSyncs)
+            json.member("records", status.journalRecords)
+            json.member("queued", status.journalQueued)
+            json.member("compacted_segments", status.compactedSegments)
+            json.member("torn_tails", status.tornTails)
             json.array("damaged") { json in
-                for region in usage.damagedRegions {
+                for region in status.damaged {
                     json.object { json in
                         json.member("segment", UInt64(region.segment))
                         json.member("offset", region.offset)
@@ -93,7 +94,7 @@ extension JSONWriter {
                 }
             }
         }
-        object("index") { $0.member("bytes", usage.indexBytes) }
+        object("index") { $0.member("bytes", status.indexBytes) }
         object("uploads") { json in
             json.member("active", status.activeUploads)
             json.member("waiting_changes", status.waitingChanges)

@@ -59,4 +59,47 @@ struct OpenAPITests {
             #expect(isSaid, "\(status)")
         }
     }
+
+    /// The names in a schema's own `required`, on its line or on lines of their own below it.
+    private func required(_ schema: String) throws -> [String] {
+        let start = try #require(lines.lastIndex(of: "    \(schema):"))
+        var names: [String] = []
+        var isInside = false
+        for line in lines[(start + 1)...] {
+            if line.hasPrefix("      required: [") {
+                return line.dropFirst("      required: [".count).dropLast()
+                    .split(separator: ", ").map(String.init).sorted()
+            }
+            if line == "      required:" {
+                isInside = true
+            } else if isInside {
+                guard line.hasPrefix("        - ") else { break }
+                names.append(String(line.dropFirst("        - ".count)))
+            }
+        }
+        return names.sorted()
+    }
+
+    @Test(
+        arguments: [
+            ("Bucket", "/v1/buckets/files"), ("BucketPage", "/v1/buckets"),
+            ("ObjectPage", "/v1/objects/files"), ("UploadList", "/v1/uploads"),
+            ("Status", "/v1/status"), ("Placement", "/v1/placement/files/k"),
+            ("Live", "/v1/health/live"), ("Ready", "/v1/health/ready"), ("Upload", nil),
+        ] as [(String, String?)])
+    func `an answer has the members of its schema, and no other`(
+        schema: String, target: String?
+    ) async throws {
+        let names = try required(schema)
+        try await GatewayFixture.run { gateway in
+            _ = try await gateway.send("PUT", "/v1/buckets/files")
+            _ = try await gateway.send("PUT", "/v1/objects/files/k", body: "x")
+            let upload = try await gateway.send("POST", "/v1/uploads?bucket=files&key=u")
+            let location = try #require(upload["Location"])
+            let reply = try await gateway.send("GET", target ?? location)
+            let object = try JSONSerialization.jsonObject(with: Data(reply.body))
+            let members = try #require(object as? [String: Any])
+            #expect(members.keys.sorted() == names)
+        }
+    }
 }

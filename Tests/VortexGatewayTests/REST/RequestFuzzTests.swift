@@ -9,7 +9,8 @@ struct RequestFuzzTests {
     ]
     private static let pieces = [
         "/", "v1", "objects", "files", "buckets", "uploads", "complete", "placement", "health",
-        "live", "k", "..", "%2F", "%00", "%", "%FF", "é", "🦑", "?", "&", "=", "prefix", "delimiter",
+        "live", "k", "..", "%2F", "%00", "%", "%FF", "é", "🦑", "?", "&", "=", "prefix",
+        "delimiter",
         "after", "limit", "1", "+", "bucket=files", "key=k", "http://h", "#", " ",
         "0193550b9ac77a1c00000000deadbeef",
     ]
