@@ -5,8 +5,9 @@ public import VortexCore
 /// else waits (group commit), applied to the index, and only then return. Reads see what has been
 /// applied.
 ///
-///   accept, put, setNote ... -> JournalQueue -> JournalWriter -> segment, fdatasync -> Applier -> index
-///   row, chunk, scan ...     -> index                    read -> index's place -> segment, verified
+///     accept, put, ...  -> JournalQueue -> JournalWriter -> segment, fdatasync -> Applier -> index
+///     row, chunk, scan  -> index
+///     read              -> the index's place -> segment, verified
 
 public struct StoreOptions: Sendable {
     /// Free bytes of the file system that this store leaves alone.

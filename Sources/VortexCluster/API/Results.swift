@@ -1,5 +1,5 @@
 public import VortexCore
-internal import VortexStore
+public import VortexStore
 
 /// What the procedures of a node answer with.
 

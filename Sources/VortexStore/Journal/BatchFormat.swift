@@ -7,7 +7,7 @@ internal import VortexCore
 ///   batch:   [ batch header 64 B | record heads | data | zeros up to a multiple of 4 KiB ]
 ///   header:  magic 4 | crc 4 | length 4 | heads length 4 | records 4 | flags 4
 ///            | number 8 | synced 8 | zeros
-///   head:    length 4 | data length 4 | data offset 4 | zero 4 | position 8 | record (Record.swift)
+///   head:    length 4 | data length 4 | data offset 4 | zero 4 | position 8 | Record.swift
 ///
 /// The crc covers the header behind it and all heads, seeded with the segment's salt: a batch that
 /// an earlier life of a recycled file left behind does not verify. Data is guarded by the block

@@ -7,7 +7,7 @@ internal import VortexCore
 ///   nothing                                        a new store
 ///   the last batch torn (heads or data)            cut off and counted
 ///   the last batch whole, not known to be synced   written again into a new segment, synced, then
-///                                                  applied: replay never answers from the page cache
+///                                                  applied: nothing is answered before that
 ///   a seal as the last batch                       the writer goes on behind it
 ///   a batch damaged that a later one follows       reported; its records are missing here
 ///   the index older than the journal               replay from its mark

@@ -7,7 +7,7 @@ internal import VortexCore
 ///   nothing that verifies                     a later batch that does        damage in the middle
 ///   nothing that verifies                     only the end of the valid part damage in the middle
 ///     before an end that the next segment names
-///   nothing that verifies                     nothing that does              the end (torn or clean)
+///   nothing that verifies                     nothing that does              the end
 ///
 /// One batch is in flight at a time, so behind a torn batch no other can verify: whatever is
 /// followed by a whole batch had been synced before, and was damaged later.
