@@ -109,7 +109,7 @@ extension ClusterNode {
                 return
             }
             do throws(ClusterError) {
-                hasEnded = try await body.fill(buffer)
+                while !hasEnded, !buffer.isFull { hasEnded = try await body.fill(buffer) }
                 let bytes = cutBytes + UInt64(buffer.count)
                 if let expected = body.expectedBytes {
                     if hasEnded, bytes < expected { throw .bodyEndedEarly }

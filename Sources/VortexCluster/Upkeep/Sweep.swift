@@ -13,8 +13,15 @@ extension ClusterNode {
     func purgeTombstones() async throws(ClusterError) {
         let now = now
         guard now > Self.graceMilliseconds else { return }
-        while !Task.isCancelled, let key = tombstones.next(before: now - Self.graceMilliseconds) {
-            try await purge(key)
+        while !Task.isCancelled {
+            var keys: [RowKey] = []
+            while keys.count < Self.sliceRows,
+                let key = tombstones.next(before: now - Self.graceMilliseconds)
+            { keys.append(key) }
+            if keys.isEmpty { return }
+            try await together(keys) { (key) async throws(ClusterError) in
+                try await self.purge(key)
+            }
         }
     }
 
@@ -43,7 +50,9 @@ extension ClusterNode {
         var from: [UInt8]? = []
         while let start = from, !Task.isCancelled {
             let slice = try slice(of: bucket, from: start)
-            for key in slice.keys { try await sweep(RowKey(bucket: bucket, key: key)) }
+            try await together(slice.keys) { (key) async throws(ClusterError) in
+                try await self.sweep(RowKey(bucket: bucket, key: key))
+            }
             from = slice.next
             do throws(CancellationError) {
                 try await clock.sleep(milliseconds: Self.pauseMilliseconds)

@@ -47,6 +47,28 @@ extension ClusterNode {
         }
     }
 
+    /// So many rounds of upkeep share an fsync.
+    private static let togetherMax = 32
+
+    /// Runs `body` for each, some at a time; the first failure ends it.
+    func together<Item: Sendable>(
+        _ items: [Item], _ body: @escaping @Sendable (Item) async throws(ClusterError) -> Void
+    ) async throws(ClusterError) {
+        let failure = await withTaskGroup(of: ClusterError?.self) { group -> ClusterError? in
+            var failure: ClusterError?
+            for (index, item) in items.enumerated() where failure == nil {
+                if index >= Self.togetherMax, let done = await group.next() { failure = done }
+                group.addTask {
+                    do throws(ClusterError) { try await body(item) } catch { return error }
+                    return nil
+                }
+            }
+            for await done in group { failure = failure ?? done }
+            return failure
+        }
+        if let failure { throw failure }
+    }
+
     // MARK: Collecting
 
     private static let collectBatch = 256
@@ -60,7 +82,9 @@ extension ClusterNode {
             guard now > delay else { return }
             while !Task.isCancelled {
                 let candidates = try self.unnamed(before: now - delay)
-                for candidate in candidates { try await self.collect(candidate) }
+                try await self.together(candidates) { (candidate) async throws(ClusterError) in
+                    try await self.collect(candidate)
+                }
                 if candidates.count < Self.collectBatch { return }
             }
         }

@@ -45,14 +45,19 @@ extension ClusterNode {
         return info(found, parts: try parts(of: found))
     }
 
-    /// Resumable ones, and the plain PUTs in progress on this node; the oldest thousand of each.
+    /// Resumable ones, and the plain PUTs in progress on this node; the oldest, in bounds.
     public func uploads() async throws(ClusterError) -> [UploadInfo] {
         let receiving = active.all.prefix(Self.uploadsListedMax)
         var infos = receiving.map { $0.info(now: now) }
-        let rows = try uploadRows(after: nil, limit: Self.uploadsListedMax)
-        for found in rows where !found.row.isOver && active.find(found.id) == nil {
-            infos.append(info(found, parts: try parts(of: found)))
-        }
+        var after: UploadID?
+        repeat {
+            let rows = try uploadRows(after: after, limit: Self.uploadsListedMax)
+            for found in rows where !found.row.isOver && active.find(found.id) == nil {
+                infos.append(info(found, parts: try parts(of: found)))
+            }
+            // Those that are over lie among them, for a day.
+            after = rows.count == Self.uploadsListedMax ? rows.last?.id : nil
+        } while after != nil && infos.count < Self.uploadsListedMax
         return infos
     }
 
