@@ -86,7 +86,8 @@ extension Site {
             var allowed = known.perhaps[key] ?? []
             allowed.append(known.sure[key] ?? nil)
             let bytes = try await getOrNothing(key)
-            #expect(allowed.contains(bytes), "\(key): \(bytes?.count ?? -1) bytes")
+            let isAllowed = allowed.contains(bytes)
+            #expect(isAllowed, "\(key): \(bytes?.count ?? -1) bytes")
             found.sure[key] = bytes
         }
         return found

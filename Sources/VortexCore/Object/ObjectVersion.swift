@@ -119,7 +119,9 @@ extension ByteReader {
         guard chunkBytes > 0, chunkBytes <= UInt64(Limits.recordBytesMax) else {
             throw .outOfRange(chunkBytes)
         }
-        return Extent(blob: blob, length: length, chunkBytes: UInt32(chunkBytes))
+        let extent = Extent(blob: blob, length: length, chunkBytes: UInt32(chunkBytes))
+        guard extent.chunks <= UInt64(UInt32.max) else { throw .outOfRange(length) }
+        return extent
     }
 
     public mutating func readObjectVersion() throws(CodingError) -> ObjectVersion {

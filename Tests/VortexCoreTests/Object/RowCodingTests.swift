@@ -18,7 +18,7 @@ private struct SampleRows {
     mutating func extent() -> Extent {
         Extent(
             blob: id(), length: below(Limits.objectBytesMax),
-            chunkBytes: UInt32(1 + below(1 << 20)))
+            chunkBytes: UInt32(4_096 + below(1 << 20)))
     }
 
     mutating func version() -> ObjectVersion {
