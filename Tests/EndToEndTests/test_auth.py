@@ -22,7 +22,7 @@ def guarded(new_server, scratch):
 
 @pytest.mark.parametrize("value", [
     None, "", "Bearer", "Bearer ", "Bearer wrong", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}", f"Basic {TOKEN}",
-    TOKEN, f"Bearer {TOKEN} {TOKEN}", f"Bearer  {TOKEN}x", "Bearer \xff",
+    TOKEN, f"Bearer {TOKEN} {TOKEN}", f"Bearer  {TOKEN}x",
 ])
 def test_without_the_token_nothing_is_told_or_done(guarded, value):
     headers = {} if value is None else {"Authorization": value}

@@ -33,7 +33,7 @@ def date(seconds: float) -> str:
     ({"If-None-Match": f"{OTHER}, {{tag}}"}, 304),
     ({"If-None-Match": "*"}, 304),
     ({"If-None-Match": OTHER}, 200),
-    ({"If-Modified-Since": date(3600)}, 200),  # a date in the future is ignored
+    ({"If-Modified-Since": date(3600)}, 304),
     ({"If-Modified-Since": date(-3600)}, 200),
     ({"If-Modified-Since": "yesterday"}, 200),
     ({"If-Unmodified-Since": date(-3600)}, 412),

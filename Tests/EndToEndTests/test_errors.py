@@ -33,8 +33,8 @@ def body_of(received: bytes) -> dict:
     ("GET", "/v1/objects/{b}?limit=x", 400, None),
 ])
 def test_an_error_is_a_problem(server, bucket, method, path, status, slug):
-    answer = server.call(method, path.format(b=bucket), b"x" if method == "PUT" else None)
-    assert_problem(answer, status, slug)
+    body = b"x" if "objects" in path and method == "PUT" else None
+    assert_problem(server.call(method, path.format(b=bucket), body), status, slug)
 
 
 @pytest.mark.parametrize("path, allowed", [

@@ -64,8 +64,8 @@ def throw(place, random_: random.Random) -> None:
                     code = status_of(answer)
                     assert code is not None and 100 <= code < 600, answer[:100]
                     assert code != 500, (data[:500], answer[:500])
-    except (TimeoutError, ConnectionError, BrokenPipeError):
-        pass
+    except OSError:
+        pass  # cut off or timed out; whether the server lives is asked elsewhere
 
 
 @pytest.mark.timeout(SECONDS + 120)

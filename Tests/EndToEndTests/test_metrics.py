@@ -35,7 +35,7 @@ def test_metrics_are_prometheus_text_with_types(server):
     for name in metrics(server):
         base = re.sub(r"\{.*", "", name)
         assert base in typed or re.sub(r"_(bucket|sum|count)$", "", base) in typed, f"no type: {name}"
-    for word in ("request", "byte", "sync", "batch", "memory"):
+    for word in ("request", "byte", "sync", "records", "queue", "buffer"):
         assert any(word in name for name in typed), f"nothing about {word}"
     assert "histogram" in typed.values()
 

@@ -30,6 +30,8 @@ def curl(*arguments) -> str:
 @pytest.mark.parametrize("coding", ["content-length", "chunked"])
 @pytest.mark.parametrize("size", SIZES)
 def test_what_curl_puts_curl_gets(server, bucket, scratch, size, coding):
+    if size == 0 and coding == "chunked":
+        pytest.skip("curl 7.88 does not send the chunk that ends an empty body")
     source, back = scratch / "source", scratch / "back"
     sent = write_file(source, size, seed=size)
     url = f"{server.url}/v1/objects/{bucket}/file-{size}"
@@ -116,6 +118,12 @@ def test_node_fetch_puts_and_gets(server, bucket):
     url = f"{server.url}/v1/objects/{bucket}/node"
     done = run("node", "--input-type=module", "-e", script, url)
     assert done.stdout.decode().split() == ["201", "201", "true", "true"], done.stderr
+
+
+def test_an_empty_chunked_body_is_an_empty_object(server, bucket):
+    assert server.call("PUT", target(bucket, "e"), iter([])).status == 201
+    got = server.call("GET", target(bucket, "e"))
+    assert (got.status, got.body, got.header("Content-Length")) == (200, b"", "0")
 
 
 def test_put_says_whether_it_created_or_replaced(server, bucket):
