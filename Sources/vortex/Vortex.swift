@@ -7,9 +7,23 @@ struct Vortex: ParsableCommand {
         commandName: "vortex",
         abstract: "An object store for a few machines of your own.",
         discussion: """
-            Start a node:     vortex server --data ./data
-            Look at its disk: vortex inspect ./data
+            Start a node:       vortex server --data ./data
+            Make a bucket:      vortex bucket create demo
+            Store and fetch:    vortex put file.txt demo/file.txt; vortex cat demo/file.txt
+            Look at its disk:   vortex inspect ./data
             """,
         version: "0.1.0",
-        subcommands: [ServerCommand.self, InspectCommand.self, LayoutBench.self])
+        subcommands: [
+            ServerCommand.self, PutCommand.self, GetCommand.self, CatCommand.self,
+            ListCommand.self, RemoveCommand.self, StatCommand.self, BucketCommand.self,
+            StatusCommand.self, InspectCommand.self, BenchCommand.self,
+        ])
+}
+
+/// `vortex bench`: measurements that need no server. `./dev bench` measures a running one.
+struct BenchCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench", abstract: "Measure parts of the store by themselves.",
+        discussion: "./dev bench measures whole nodes, beside nginx and the raw disk.",
+        subcommands: [LayoutBench.self])
 }
