@@ -64,7 +64,8 @@ def caddy(directory, port, upstream):
   admin off
   auto_https off
 }}
-http://127.0.0.1:{port} {{
+http://:{port} {{
+  bind 127.0.0.1
   reverse_proxy {where} {{
     flush_interval -1
   }}
