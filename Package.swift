@@ -75,6 +75,8 @@ let package = Package(
             name: "VortexGatewayTests",
             dependencies: ["VortexCore", "VortexStore", "VortexCluster", "VortexGateway", crypto],
             swiftSettings: house),
+        .testTarget(
+            name: "VortexTests", dependencies: ["vortex", "VortexGateway"], swiftSettings: house),
         .testTarget(name: "TidyTests", swiftSettings: house),
     ]
 )

@@ -1,7 +1,8 @@
 /// Bounds of the HTTP server that are not settings; DESIGN.md has the measurements behind them.
 enum ServerLimits {
-    /// 256 KiB give upload pieces of 128 KiB; more wrecks small requests.
-    static let connectionMemoryBytes = 256 << 10
+    /// Half of it is the size of upload pieces. libmicrohttpd clears all of it for each request on
+    /// a connection, so more costs small requests, and memory on idle connections.
+    static let connectionMemoryBytes = 128 << 10
     static let sendBlockBytes = 256 << 10
     /// A content of at most this size is read before its header is sent.
     static let preloadBytesMax: UInt64 = 64 << 10

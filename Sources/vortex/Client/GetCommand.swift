@@ -32,7 +32,9 @@ struct Downloader {
         var request = ClientRequest(target: object.target)
         request.method = "HEAD"
         let head = try client.send(request)
-        guard let tag = head["etag"], let size = head["content-length"].flatMap({ UInt64($0) }) else {
+        guard let tag = head["etag"],
+            let size = head["content-length"].flatMap({ UInt64($0) })
+        else {
             throw .unreachable("\(client.server): an object without ETag or length")
         }
         let progress = Progress(object.key, of: size)

@@ -138,14 +138,13 @@ final class HTTPClient: @unchecked Sendable {
     }
 
     private func detail(_ answer: ClientAnswer) -> String {
-        do throws(JSONReader.Failure) {
-            let problem = try JSONReader.read(answer.body)
-            let words = [problem["title"]?.text, problem["detail"]?.text].compactMap { $0 }
-            if !words.isEmpty { return words.filter { !$0.isEmpty }.joined(separator: ": ") }
-        } catch {
-            // Not a problem of this server: a proxy's page, or the empty answer to HEAD.
+        let plain = answer.status == 404 ? "Not found" : "The server answered \(answer.status)"
+        let problem: JSONValue
+        do throws(JSONReader.Failure) { problem = try JSONReader.read(answer.body) } catch {
+            return plain  // Not of this server: a proxy's page, or the empty answer to HEAD.
         }
-        return answer.status == 404 ? "Not found" : "The server answered \(answer.status)"
+        let words = [problem["title"]?.text, problem["detail"]?.text].compactMap { $0 }
+        return words.isEmpty ? plain : words.filter { !$0.isEmpty }.joined(separator: ": ")
     }
 
     fileprivate static func gather(_ bytes: UnsafeRawBufferPointer, _ transfer: Transfer) -> Bool {
@@ -178,7 +177,8 @@ private func clientHeader(
     let line = String(decoding: bytes, as: UTF8.self)
     if line.hasPrefix("HTTP/") {
         transfer.answer = ClientAnswer()
-        transfer.answer.status = line.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
+        let code = line.split(separator: " ").dropFirst().first
+        transfer.answer.status = code.flatMap { Int($0) } ?? 0
     } else if let colon = line.firstIndex(of: ":") {
         let value = line[line.index(after: colon)...].drop { $0 == " " }
         transfer.answer.headers.append(

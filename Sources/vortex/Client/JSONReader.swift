@@ -174,7 +174,8 @@ struct JSONReader {
 
     private mutating func hex() throws(Failure) -> UInt16 {
         guard offset + 4 <= bytes.count,
-            let value = UInt16(String(decoding: bytes[offset..<offset + 4], as: UTF8.self), radix: 16)
+            let value = UInt16(
+                String(decoding: bytes[offset..<offset + 4], as: UTF8.self), radix: 16)
         else { throw .malformed(offset: offset) }
         offset += 4
         return value

@@ -29,7 +29,9 @@ final class LocalFile {
     /// Nil for what is not a regular file: its end is found by reading.
     var size: UInt64? {
         var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            return nil
+        }
         return UInt64(status.st_size)
     }
 

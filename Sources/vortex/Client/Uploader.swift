@@ -1,8 +1,8 @@
 internal import Glibc
 internal import VortexCore
 
-/// Sends one file. A large one goes through the resumable upload API: where the connection breaks, the
-/// server is asked how far it got, and the rest is sent.
+/// Sends one file. A large one goes through the resumable upload API: where the connection breaks,
+/// the server is asked how far it got, and the rest is sent.
 struct Uploader {
     /// From this size on an upload is resumable.
     static let resumableBytes: UInt64 = 64 << 20

@@ -1,8 +1,8 @@
 internal import Synchronization
 internal import VortexGateway
 
-/// Does the same for many things on a few threads, each with a connection of its own. The first failure
-/// ends it; what was begun is finished.
+/// Does the same for many things on a few threads, each with a connection of its own. The first
+/// failure ends it; what was begun is finished.
 enum Workers {
     static let count = 4
 
