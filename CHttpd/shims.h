@@ -51,6 +51,7 @@ static inline struct MHD_Daemon *vortex_httpd_start(const struct vortex_httpd_se
         {s->certificate_pem ? MHD_OPTION_HTTPS_MEM_CERT : MHD_OPTION_END, 0,
          (void *)s->certificate_pem},
         {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)s->key_pem},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"},
         {MHD_OPTION_END, 0, NULL}};
     unsigned int flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO;
     if (s->certificate_pem) flags |= MHD_USE_TLS;

@@ -91,12 +91,14 @@ func httpdHandler(
 
 func httpdField(
     _ context: UnsafeMutableRawPointer?, _ kind: MHD_ValueKind, _ name: UnsafePointer<CChar>?,
-    _ value: UnsafePointer<CChar>?
+    _ nameBytes: Int, _ value: UnsafePointer<CChar>?, _ valueBytes: Int
 ) -> MHD_Result {
     guard let context, let name else { return vortex_no }
     let fields = context.assumingMemoryBound(to: [HeaderFields.Element].self)
-    // What is not UTF-8 could not be given back as it came; as a NUL it is refused.
-    let text = value.map { String(validatingCString: $0) ?? "\u{0}" } ?? ""
+    // With the lengths: a NUL does not end a value, it makes it malformed. What is not UTF-8 could
+    // not be given back as it came, and is refused in the same way.
+    let bytes = UnsafeRawBufferPointer(start: value, count: value == nil ? 0 : valueBytes)
+    let text = String(validating: bytes, as: UTF8.self) ?? "\u{0}"
     fields.pointee.append((String(cString: name), text))
     return vortex_yes
 }

@@ -10,6 +10,7 @@ final class ConnectionRecord: Sendable {
     /// Monotonic nanoseconds; zero while the connection waits for us and not for its client.
     private let deadline = Atomic<UInt64>(0)
     private let wasCut = Atomic<Bool>(false)
+    private let bodyExpected = Atomic<Bool>(false)
 
     init(socket: Int32, peer: String) {
         self.socket = socket
@@ -19,11 +20,29 @@ final class ConnectionRecord: Sendable {
     func expect(within seconds: UInt64) {
         deadline.store(SystemClock.monotonic() &+ seconds * 1_000_000_000, ordering: .relaxed)
     }
+    /// The client's turn again, where it was ours.
+    func expectAgain(within seconds: UInt64) {
+        if deadline.load(ordering: .relaxed) == 0 { expect(within: seconds) }
+    }
     func rest() { deadline.store(0, ordering: .relaxed) }
     func isLate(at now: UInt64) -> Bool {
         let limit = deadline.load(ordering: .relaxed)
         return limit != 0 && now > limit
     }
+    /// A request's body is on its way: the client must not hang up.
+    func expectBody(_ isExpected: Bool) { bodyExpected.store(isExpected, ordering: .relaxed) }
+
+    /// The client closed its side before its body was whole, and nothing of it is left to read.
+    /// libmicrohttpd does not notice that where the end came while the connection was suspended.
+    var hasHungUp: Bool {
+        guard bodyExpected.load(ordering: .relaxed), deadline.load(ordering: .relaxed) != 0 else {
+            return false
+        }
+        var byte: UInt8 = 0
+        return recv(socket, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT)) == 0
+    }
+    func hangUp() { shutdown(socket, Int32(SHUT_RDWR)) }
+
     var isCut: Bool { wasCut.load(ordering: .relaxed) }
     func cut() {
         wasCut.store(true, ordering: .relaxed)
@@ -48,13 +67,17 @@ final class Connections: Sendable {
         records.withLock { _ = $0.removeValue(forKey: ObjectIdentifier(record)) }
     }
 
-    /// Cuts every connection whose client is past its deadline.
+    /// Cuts every connection whose client is past its deadline, or has gone in the middle of a body.
     func reap() {
         let now = SystemClock.monotonic()
         records.withLock { records in
-            for record in records.values where record.isLate(at: now) && !record.isCut {
-                record.cut()
-                cutCount.add(1, ordering: .relaxed)
+            for record in records.values {
+                if record.isLate(at: now), !record.isCut {
+                    record.cut()
+                    cutCount.add(1, ordering: .relaxed)
+                } else if record.hasHungUp {
+                    record.hangUp()
+                }
             }
         }
     }

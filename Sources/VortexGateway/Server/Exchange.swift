@@ -184,6 +184,7 @@ public final class Exchange: TaskExecutor, @unchecked Sendable {
             defer { state.jobs = [] }
             return state.jobs
         }
+        record.expectBody(false)
         if aborted {
             requestBody.abort(record.isCut ? .bodyTimedOut : .bodyAborted)
             task?.cancel()

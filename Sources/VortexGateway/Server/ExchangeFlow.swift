@@ -15,7 +15,7 @@ extension Exchange {
     func readHead(_ method: String, version: String) {
         var fields: [HeaderFields.Element] = []
         withUnsafeMutablePointer(to: &fields) { pointer in
-            _ = MHD_get_connection_values(connection, vortex_header_kind, httpdField, pointer)
+            _ = MHD_get_connection_values_n(connection, vortex_header_kind, httpdField, pointer)
         }
         head.method = method
         head.headers = HeaderFields(fields)
@@ -30,8 +30,21 @@ extension Exchange {
             requestBody.expect(0)
             lock.withLock { $0.response = server.refusal(reason, head.requestID) }
             return
+        case .expectation:
+            requestBody.expect(0)
+            lock.withLock {
+                $0.response = Problem(.expectationFailed).response(requestID: head.requestID)
+            }
+            return
         }
         start()
+    }
+
+    private var isRefused: Bool {
+        switch framing {
+        case .malformed, .expectation: true
+        default: false
+        }
     }
 
     private var hasBody: Bool { framing != HeadCheck.Framing.none }
@@ -40,7 +53,7 @@ extension Exchange {
     func begin() -> MHD_Result {
         while true {
             drain()
-            if case .malformed = framing { return queue() }
+            if isRefused { return queue() }
             guard hasBody else {
                 isBegun = true
                 // Answered on the second call: a response queued on the first closes the
@@ -52,12 +65,14 @@ extension Exchange {
             if hasAnswered {
                 if mustRefuseNow { return queue() }
                 isBegun = true
+                record.expectBody(true)
                 record.expect(within: server.options.bodySeconds)
                 if leave() { return vortex_yes }
                 continue
             }
             if requestBody.wasAsked {
                 isBegun = true
+                record.expectBody(true)
                 record.expect(within: server.options.bodySeconds)
                 if leave() { return vortex_yes }
                 continue
@@ -103,6 +118,7 @@ extension Exchange {
                 continue
             }
             noteProgress(taken)
+            record.expectAgain(within: server.options.bodySeconds)
             if leave() { return taken }
         }
     }
@@ -118,6 +134,7 @@ extension Exchange {
     func bodyEnded() -> MHD_Result {
         if !isBodyEnded {
             isBodyEnded = true
+            record.expectBody(false)
             requestBody.end()
         }
         while true {

@@ -47,7 +47,8 @@ final class ServerCore: Sendable {
             method: exchange.head.method, status: exchange.status, nanoseconds: nanoseconds)
         log.write(
             AccessLog.Entry(
-                peer: exchange.record.peer, method: exchange.head.method,
+                peer: options.trustedProxies.client(
+                    peer: exchange.record.peer, exchange.head.headers), method: exchange.head.method,
                 target: exchange.head.target, status: exchange.status, bytes: exchange.sentBytes,
                 nanoseconds: nanoseconds, requestID: exchange.head.requestID, isBroken: aborted))
     }

@@ -8,6 +8,8 @@ enum HeadCheck {
         case chunked
         /// Refused, with the reason.
         case malformed(String)
+        /// An `Expect` that is not 100-continue: 417.
+        case expectation
     }
 
     static func framing(_ head: RequestHead, version: String) -> Framing {
@@ -26,6 +28,15 @@ enum HeadCheck {
         guard hosts.count == 1 || (hosts.isEmpty && version == "HTTP/1.0") else {
             return .malformed("There must be one Host field.")
         }
+        guard hosts.allSatisfy({ $0.utf8.allSatisfy(isHostByte) }) else {
+            return .malformed("The Host field is not a host.")
+        }
+        guard head.headers.all("authorization").count <= 1 else {
+            return .malformed("There is more than one Authorization field.")
+        }
+        guard head.headers.all("expect").allSatisfy({ $0.lowercased() == "100-continue" }) else {
+            return .expectation
+        }
         let lengths = head.headers.all("content-length")
         let codings = head.headers.all("transfer-encoding")
         if let coding = codings.first {
@@ -43,5 +54,13 @@ enum HeadCheck {
             length <= UInt64(Int64.max)
         else { return .malformed("Content-Length must be one decimal number.") }
         return length == 0 ? .none : .length(length)
+    }
+
+    /// RFC 3986, 3.2.2: a registered name or an address, and the port.
+    private static func isHostByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x30...0x39, 0x41...0x5a, 0x61...0x7a: true
+        default: "-._~!$&'()*+,;=%:[]".utf8.contains(byte)
+        }
     }
 }

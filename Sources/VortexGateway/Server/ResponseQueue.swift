@@ -20,11 +20,19 @@ extension Exchange {
         defer { MHD_destroy_response(made) }
         for (name, value) in response.headers { MHD_add_response_header(made, name, value) }
         MHD_add_response_header(made, "x-request-id", head.requestID)
+        if mustClose(response) { MHD_add_response_header(made, "Connection", "close") }
         status = response.status
         record.expect(within: server.options.sendSeconds)
         let result = MHD_queue_response(connection, UInt32(response.status), made)
         _ = leave()
         return result
+    }
+
+    /// What follows on the connection cannot be told from the request's body: the body was not read to
+    /// its end, or its framing was missing or lost on the way.
+    private func mustClose(_ response: Response) -> Bool {
+        if response.status == 400 || response.status == 411 { return true }
+        return framing != HeadCheck.Framing.none && !isBodyEnded
     }
 
     private func make(

@@ -25,6 +25,7 @@ public struct HTTPServerOptions: Sendable {
     /// PEM texts, for TLS of its own.
     public var certificate: String?
     public var key: String?
+    public var trustedProxies = TrustedProxies()
     /// From one request's end (or the connection's start) to the next one's request line.
     public var idleSeconds: UInt64 = 75
     /// From the request line to the end of the header.

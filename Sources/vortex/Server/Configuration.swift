@@ -9,7 +9,7 @@ struct Configuration: Equatable {
     /// Every setting: its name as in flags and file, and its default.
     static let settings: [(name: String, value: String?)] = [
         ("data", nil), ("http", "127.0.0.1:8080"), ("token-file", nil), ("tls-cert", nil),
-        ("tls-key", nil), ("access-log", "common"), ("threads", nil), ("buffer-mib", "96"),
+        ("tls-key", nil), ("trusted-proxy", ""), ("access-log", "common"), ("threads", nil), ("buffer-mib", "96"),
         ("reserve-mib", "256"),
     ]
 
@@ -42,6 +42,7 @@ struct Configuration: Equatable {
     var token: [UInt8]?
     var certificate: String?
     var key: String?
+    var trustedProxies: TrustedProxies
     var accessLog: AccessLog.Format
     var threads: Int
     var bufferBytes: Int
@@ -66,6 +67,13 @@ struct Configuration: Equatable {
         key = try value("tls-key").map(Self.text)
         if certificate == nil, key != nil { throw .missing("tls-cert") }
         if key == nil, certificate != nil { throw .missing("tls-key") }
+        let proxies = value("trusted-proxy") ?? ""
+        guard let trustedProxies = TrustedProxies(proxies) else {
+            throw .invalid(
+                name: "trusted-proxy", value: proxies,
+                expected: "addresses, networks or 'unix', separated by commas")
+        }
+        self.trustedProxies = trustedProxies
         let format = value("access-log") ?? ""
         guard let accessLog = AccessLog.Format(rawValue: format) else {
             throw .invalid(name: "access-log", value: format, expected: "off, common or json")

@@ -66,10 +66,12 @@ final class Daemon: Sendable {
             node: node, metrics: metrics, clock: clock, entropy: SystemEntropy(),
             token: configuration.token)
         do throws(ServerError) {
+            var options = HTTPServerOptions(
+                address: configuration.address, threads: configuration.threads,
+                certificate: configuration.certificate, key: configuration.key)
+            options.trustedProxies = configuration.trustedProxies
             server = try HTTPServer(
-                options: HTTPServerOptions(
-                    address: configuration.address, threads: configuration.threads,
-                    certificate: configuration.certificate, key: configuration.key),
+                options: options,
                 handler: handler, metrics: metrics, log: AccessLog(configuration.accessLog),
                 background: background)
         } catch { throw .server(error) }

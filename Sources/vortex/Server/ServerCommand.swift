@@ -27,6 +27,8 @@ struct ServerCommand: ParsableCommand {
     var tlsCert: String?
     @Option(help: "The certificate's private key (PEM).")
     var tlsKey: String?
+    @Option(help: "Proxies whose X-Forwarded-For counts: networks or 'unix', with commas.")
+    var trustedProxy: String?
     @Option(help: "off, common or json, to standard output. (default: common)")
     var accessLog: String?
     @Option(help: "HTTP threads. (default: one per core)")
@@ -45,6 +47,7 @@ struct ServerCommand: ParsableCommand {
         flags["token-file"] = tokenFile
         flags["tls-cert"] = tlsCert
         flags["tls-key"] = tlsKey
+        flags["trusted-proxy"] = trustedProxy
         flags["access-log"] = accessLog
         flags["threads"] = threads
         flags["buffer-mib"] = bufferMib
