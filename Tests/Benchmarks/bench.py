@@ -106,7 +106,7 @@ class Bench:
 
     def server(self) -> "Server":
         self.count += 1
-        server = Server(self.directory / f"vortex-{self.count}").start()
+        server = Server(self.directory / f"vortex-{self.count}", ["--access-log", "off"]).start()
         server.create_bucket(BUCKET)
         return server
 

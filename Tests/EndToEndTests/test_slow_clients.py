@@ -15,71 +15,66 @@ CONNECTIONS = 10_000
 CUT_SECONDS = 150
 
 
-def cut_after(connection: socket.socket, drip: bytes, every: float, limit: float) -> float:
-    """Seconds until the server closes a connection that gets one byte at a time."""
-    begin = time.monotonic()
-    connection.settimeout(every)
-    position = 0
-    while time.monotonic() - begin < limit:
-        try:
-            connection.send(drip[position % len(drip):][:1])
-            position += 1
-            if not connection.recv(4096):
-                return time.monotonic() - begin
-        except TimeoutError:
-            continue
-        except OSError:
-            return time.monotonic() - begin
-    raise AssertionError(f"still connected after {limit} s")
+def closed_by_server(connection: socket.socket) -> bool:
+    """By the server's end in /proc/net/tcp, without reading a byte of what it has sent us."""
+    host, port = connection.getsockname()
+    local = "%02X%02X%02X%02X:%04X" % (*reversed(socket.inet_aton(host)), port)
+    with open("/proc/net/tcp") as table:
+        states = [fields[3] for fields in map(str.split, table) if fields[2] == local]
+    return states != ["01"]
+
+
+def drip(connection: socket.socket) -> bool:
+    """Sends one more byte; whether the connection has been closed."""
+    connection.settimeout(0.1)
+    try:
+        connection.send(b"x")
+        return not connection.recv(4096)
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
+
+
+def silence(connection: socket.socket) -> bool:
+    connection.settimeout(0.1)
+    try:
+        return not connection.recv(4096)
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
 
 
 @pytest.mark.timeout(400)
-def test_a_slow_head_and_a_slow_body_are_cut_while_others_are_served(server, bucket):
-    head = server.place.connect()
-    head.sendall(b"GET /v1/health/live HTTP/1.1\r\nHost: v\r\nX-Slow: ")
-    body = server.place.connect()
-    body.sendall(f"PUT {target(bucket, 'slow')} HTTP/1.1\r\nHost: v\r\nContent-Length: 1000000\r\n\r\n".encode())
-    silent = server.place.connect()
-    with head, body, silent:
-        begin = time.monotonic()
-        open_ = {"head": head, "body": body, "silent": silent}
-        while open_:
-            assert time.monotonic() - begin < CUT_SECONDS, f"still connected: {list(open_)}"
-            for name, connection in list(open_.items()):
-                connection.settimeout(0.2)
-                try:
-                    if name != "silent":
-                        connection.send(b"x")
-                    if not connection.recv(4096):
-                        del open_[name]
-                except TimeoutError:
-                    pass
-                except OSError:
-                    del open_[name]
-            assert server.call("GET", "/v1/health/live", timeout=5).status == 200
+def test_clients_that_do_not_go_on_are_cut_while_others_are_served(server, bucket):
+    server.call("PUT", target(bucket, "stuck"), bytes(64 * MIB))
+    starts = {
+        "a head by the byte": (b"GET /v1/health/live HTTP/1.1\r\nHost: v\r\nX-Slow: ", drip),
+        "a body by the byte": (f"PUT {target(bucket, 'slow')} HTTP/1.1\r\nHost: v\r\n"
+                               "Content-Length: 1000000\r\n\r\n".encode(), drip),
+        "a body that stops": (f"PUT {target(bucket, 'slow')} HTTP/1.1\r\nHost: v\r\n"
+                              f"Content-Length: {8 * MIB}\r\n\r\n".encode() + bytes(3 * MIB), silence),
+        "no word at all": (b"", silence),
+        "an answer not read": (f"GET {target(bucket, 'stuck')} HTTP/1.1\r\nHost: v\r\n\r\n".encode(),
+                               closed_by_server),
+    }
+    open_ = {}
+    for name, (first, _) in starts.items():
+        open_[name] = server.place.connect()
+        open_[name].sendall(first)
+    begin = time.monotonic()
+    while open_:
+        assert time.monotonic() - begin < CUT_SECONDS, f"still connected: {list(open_)}"
+        for name, connection in list(open_.items()):
+            if starts[name][1](connection):
+                print(f"{name}: cut after {time.monotonic() - begin:.1f} s")
+                connection.close()
+                del open_[name]
+        assert server.call("GET", "/v1/health/live", timeout=5).status == 200
     assert server.call("GET", target(bucket, "slow")).status == 404
     poll(lambda: not [one for one in server.call("GET", "/v1/uploads").json()["uploads"]
-                      if one["bucket"] == bucket], 30, "the slow PUT gone from the uploads")
-
-
-@pytest.mark.timeout(400)
-def test_a_reader_that_does_not_read_is_cut(server, bucket):
-    size = 64 * MIB
-    server.call("PUT", target(bucket, "stuck"), bytes(size))
-    with server.place.connect() as connection:
-        connection.sendall(f"GET {target(bucket, 'stuck')} HTTP/1.1\r\nHost: v\r\n\r\n".encode())
-        assert status_of(read_head(connection)) == 200
-        local = "%02X%02X%02X%02X:%04X" % (*reversed(
-            socket.inet_aton(connection.getsockname()[0])), connection.getsockname()[1])
-
-        def closed():  # by the server's side of /proc/net/tcp, without reading a byte ourselves
-            for line in open("/proc/net/tcp"):
-                fields = line.split()
-                if fields[2] == local:
-                    return fields[3] != "01"
-            return True
-
-        poll(closed, CUT_SECONDS, "the server's end of the stuck download closed", interval=0.5)
+                      if one["bucket"] == bucket], 30, "the slow PUTs gone from the uploads")
 
 
 def test_a_slow_but_steady_upload_is_served(server, bucket):
