@@ -19,11 +19,3 @@ struct Vortex: ParsableCommand {
             StatusCommand.self, InspectCommand.self, BenchCommand.self,
         ])
 }
-
-/// `vortex bench`: measurements that need no server. `./dev bench` measures a running one.
-struct BenchCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "bench", abstract: "Measure parts of the store by themselves.",
-        discussion: "./dev bench measures whole nodes, beside nginx and the raw disk.",
-        subcommands: [LayoutBench.self])
-}
