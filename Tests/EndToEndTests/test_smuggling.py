@@ -65,8 +65,8 @@ def assert_refused(server, received: bytes):
 
 
 # libmicrohttpd 0.9.75 hides these from us: it cuts a value at a NUL, drops a folded Transfer-Encoding, and ends the
-# header at a line without a name. nginx, HAProxy and Caddy refuse such heads before they get here; without a proxy in
-# front there is nobody to smuggle past. README lists it; strict, so that a library that mends it is noticed.
+# header at a line without a name. They can only mislead a proxy in front that forwards such a head as it came. README
+# lists it; strict, so that a library that mends it is noticed.
 HIDDEN = pytest.mark.xfail(strict=True, reason="libmicrohttpd 0.9.75 hides it")
 
 
