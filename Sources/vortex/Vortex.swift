@@ -18,4 +18,16 @@ struct Vortex: ParsableCommand {
             ListCommand.self, RemoveCommand.self, StatCommand.self, BucketCommand.self,
             StatusCommand.self, InspectCommand.self, BenchCommand.self,
         ])
+
+    /// As ArgumentParser's own, but that a usage error exits with 1 (not 64), as the help says.
+    static func main() {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch {
+            guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
+            printError(fullMessage(for: error))
+            exit(withError: ExitCode(1))
+        }
+    }
 }

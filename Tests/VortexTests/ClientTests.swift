@@ -42,6 +42,12 @@ import Testing
         #expect(ObjectPath("b//x").key == "/x")
     }
 
+    @Test func `a folder does not take in what only begins like it`() {
+        #expect(ObjectPath("b/up").folder.key == "up/")
+        #expect(ObjectPath("b/up/").folder.key == "up/")
+        #expect(ObjectPath("b").folder.key == "")
+    }
+
     @Test func `a target keeps slashes and encodes the rest`() {
         #expect(ObjectPath("b/a b/é?#%").target == "/v1/objects/b/a%20b/%c3%a9%3f%23%25")
     }

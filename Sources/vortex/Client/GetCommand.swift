@@ -7,7 +7,7 @@ struct Downloader {
     let client: HTTPClient
 
     func download(_ object: ObjectPath, to path: String) throws(ClientError) {
-        guard path != "-" else { return try stream(object) }
+        guard path != "-" else { return try fetch(object, try LocalFile(writing: path)) }
         let part = path + ".vortex-part"
         do throws(ClientError) {
             let file = try LocalFile(writing: part)
@@ -20,12 +20,6 @@ struct Downloader {
         }
     }
 
-    private func stream(_ object: ObjectPath) throws(ClientError) {
-        let output = try LocalFile(writing: "-")
-        var request = ClientRequest(target: object.target)
-        request.sink = { output.write($0) }
-        _ = try client.send(request)
-    }
 
     /// Where the connection breaks, the rest is asked for, of the same version.
     private func fetch(_ object: ObjectPath, _ file: LocalFile) throws(ClientError) {
@@ -68,7 +62,7 @@ struct GetCommand: ParsableCommand {
         abstract: "Fetch objects.",
         discussion: """
             Fetches BUCKET/KEY into FILE ('-': standard output; default: the key's last part), or \
-            with -r everything under BUCKET/PREFIX into a folder. A file appears only when it is \
+            with -r everything below BUCKET/FOLDER into a folder. A file appears only when it is \
             whole.
 
             Examples:
@@ -79,9 +73,9 @@ struct GetCommand: ParsableCommand {
             """)
 
     @OptionGroup var connection: ServerOptions
-    @Flag(name: .shortAndLong, help: "All objects under the prefix.")
+    @Flag(name: .shortAndLong, help: "All objects below BUCKET/FOLDER.")
     var recursive = false
-    @Argument(help: "BUCKET/KEY, or BUCKET/PREFIX with -r.")
+    @Argument(help: "BUCKET/KEY, or BUCKET/FOLDER with -r.")
     var object: String
     @Argument(help: "Where to.")
     var destination: String?
@@ -90,7 +84,7 @@ struct GetCommand: ParsableCommand {
         try reporting { () throws(ClientError) in
             let client = try connection.connect()
             let object = ObjectPath(object)
-            if recursive { return try fetchAll(object, client) }
+            if recursive { return try fetchAll(object.folder, client) }
             guard !object.key.isEmpty else { throw .local("\(object.bucket): which key?") }
             let name = object.key.split(separator: "/").last.map(String.init) ?? "object"
             var path = destination ?? name

@@ -47,9 +47,9 @@ struct RemoveCommand: ParsableCommand {
         commandName: "rm", abstract: "Delete objects.", discussion: ClientError.exitCodes)
 
     @OptionGroup var connection: ServerOptions
-    @Flag(name: .shortAndLong, help: "Every object under the prefix.")
+    @Flag(name: .shortAndLong, help: "Every object below BUCKET/FOLDER.")
     var recursive = false
-    @Argument(help: "BUCKET/KEY, or BUCKET/PREFIX with -r.")
+    @Argument(help: "BUCKET/KEY, or BUCKET/FOLDER with -r.")
     var objects: [String]
 
     func run() throws {
@@ -60,7 +60,8 @@ struct RemoveCommand: ParsableCommand {
                 if recursive {
                     var keys: [String] = []
                     try Listing(
-                        client: client, bucket: object.bucket, prefix: object.key, delimiter: ""
+                        client: client, bucket: object.bucket, prefix: object.folder.key,
+                        delimiter: ""
                     ).each { (entry) throws(ClientError) in
                         if case .object(let key, _, _) = entry { keys.append(key) }
                     }

@@ -19,6 +19,9 @@ struct ObjectPath: Equatable {
 
     var isFolder: Bool { key.isEmpty || key.hasSuffix("/") }
 
+    /// The same as a folder: `docs/up` does not mean what is below `docs/upper/`.
+    var folder: ObjectPath { isFolder ? self : ObjectPath(bucket: bucket, key: key + "/") }
+
     /// The path of the object's URL.
     var target: String {
         "/v1/objects/" + Self.encoded(bucket) + "/" + Self.encoded(key)
