@@ -70,6 +70,7 @@ public final class LoopThread: TaskExecutor, SerialExecutor, @unchecked Sendable
         var taken: [UnownedJob] = []
         while true {
             pthread_mutex_lock(mutex)
+            if !timers.isEmpty { _ = fireTimers() }
             while jobs.isEmpty, !fireTimers() { wait() }
             swap(&taken, &jobs)
             pthread_mutex_unlock(mutex)

@@ -27,10 +27,11 @@ struct Applier {
 
     init(index: any Index) throws(StoreError) {
         self.index = index
-        do throws(CodingError) {
-            let bytes = try Self.get(index, IndexKey.applied)
-            mark = try bytes.map(AppliedMark.decode) ?? AppliedMark()
-        } catch { throw .coding(error) }
+        let bytes: [UInt8]?
+        do throws(IndexError) { bytes = try index.get(IndexKey.applied) } catch { throw .index }
+        do throws(CodingError) { mark = try bytes.map(AppliedMark.decode) ?? AppliedMark() } catch {
+            throw .coding(error)
+        }
         live = [:]
         for (key, value) in try index.entries(prefix: IndexKey.segmentsAll, limit: .max) {
             do throws(CodingError) {
@@ -43,10 +44,6 @@ struct Applier {
                 }
             } catch { throw .coding(error) }
         }
-    }
-
-    private static func get(_ index: any Index, _ key: [UInt8]) throws(CodingError) -> [UInt8]? {
-        do throws(IndexError) { return try index.get(key) } catch { throw .notText }
     }
 
     private func get(_ key: [UInt8]) throws(StoreError) -> [UInt8]? {

@@ -40,18 +40,31 @@ struct JournalWriter: ~Copyable, Sendable {
     mutating func run() async throws(StoreError) {
         while true {
             let taken = await queue.take(bytes: space.batchBytes)
-            if taken.isEmpty { break }
+            if taken.isEmpty { return try await seal() }
+            var unanswered = taken
             do throws(StoreError) {
-                let admitted = try await admit(taken)
-                try await write(admitted)
-                for submission in admitted { queue.finish(submission, nil) }
+                unanswered = try await admit(taken)
+                try await write(unanswered)
+                for submission in unanswered { queue.finish(submission, nil) }
+            } catch .full(let availableBytes) {
+                // Not even the reserve was left for a further segment; nothing has been written.
+                for submission in unanswered {
+                    queue.finish(submission, .full(availableBytes: availableBytes))
+                }
             } catch {
-                for submission in taken { queue.finish(submission, .stopped) }
+                for submission in unanswered { queue.finish(submission, .stopped) }
                 queue.stop(failing: .stopped)
                 throw error
             }
         }
-        try await write([])
+    }
+
+    /// An empty batch says that everything before it is durable. Without room for it the next start
+    /// writes the last batch again, as after a crash.
+    private mutating func seal() async throws(StoreError) {
+        do throws(StoreError) { try await write([]) } catch {
+            guard case .full = error else { throw error }
+        }
     }
 
     /// Refuses what would take the room that deletes and compaction need; makes room for the rest.

@@ -260,6 +260,7 @@ struct Recovery {
             try await oldFile.truncate(to: end)
             try await oldFile.sync()
         }
+        space.adopt(Segment(header: old.header, file: oldFile, sizeBytes: end))
         try apply(
             HeldBatch(
                 number: number, offset: offset, end: offset + length, records: encoder.records),
