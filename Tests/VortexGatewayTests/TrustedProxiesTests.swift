@@ -3,7 +3,9 @@ import Testing
 @testable import VortexGateway
 
 @Suite struct TrustedProxiesTests {
-    private func client(_ list: String, _ peer: String, _ fields: [HeaderFields.Element]) -> String? {
+    private func client(
+        _ list: String, _ peer: String, _ fields: [HeaderFields.Element]
+    ) -> String? {
         TrustedProxies(list)?.client(peer: peer, HeaderFields(fields))
     }
 

@@ -67,7 +67,8 @@ final class Connections: Sendable {
         records.withLock { _ = $0.removeValue(forKey: ObjectIdentifier(record)) }
     }
 
-    /// Cuts every connection whose client is past its deadline, or has gone in the middle of a body.
+    /// Cuts every connection whose client is past its deadline, or has gone in the middle of a
+    /// body.
     func reap() {
         let now = SystemClock.monotonic()
         records.withLock { records in

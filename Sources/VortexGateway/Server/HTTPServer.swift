@@ -48,7 +48,8 @@ final class ServerCore: Sendable {
         log.write(
             AccessLog.Entry(
                 peer: options.trustedProxies.client(
-                    peer: exchange.record.peer, exchange.head.headers), method: exchange.head.method,
+                    peer: exchange.record.peer, exchange.head.headers),
+                method: exchange.head.method,
                 target: exchange.head.target, status: exchange.status, bytes: exchange.sentBytes,
                 nanoseconds: nanoseconds, requestID: exchange.head.requestID, isBroken: aborted))
     }

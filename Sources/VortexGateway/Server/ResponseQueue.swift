@@ -28,8 +28,8 @@ extension Exchange {
         return result
     }
 
-    /// What follows on the connection cannot be told from the request's body: the body was not read to
-    /// its end, or its framing was missing or lost on the way.
+    /// What follows on the connection cannot be told from the request's body: the body was not read
+    /// to its end, or its framing was missing or lost on the way.
     private func mustClose(_ response: Response) -> Bool {
         if response.status == 400 || response.status == 411 { return true }
         return framing != HeadCheck.Framing.none && !isBodyEnded

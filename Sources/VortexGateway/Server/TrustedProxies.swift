@@ -1,7 +1,8 @@
 internal import Glibc
 
-/// Which peers may say who their client was (`Forwarded`, RFC 7239, and `X-Forwarded-For`): addresses
-/// of configured proxies, and `unix` for whoever connects by the Unix socket. Nobody else is believed.
+/// Which peers may say who their client was (`Forwarded`, RFC 7239, and `X-Forwarded-For`):
+/// addresses of configured proxies, and `unix` for whoever connects by the Unix socket. Nobody else
+/// is believed.
 public struct TrustedProxies: Sendable, Equatable {
     private struct Network: Sendable, Equatable {
         var bytes: [UInt8]
@@ -21,8 +22,8 @@ public struct TrustedProxies: Sendable, Equatable {
 
     public init() {}
 
-    /// A list of addresses, networks (`10.0.0.0/8`, `fd00::/8`) and `unix`, separated by commas; nil
-    /// where an item is none of these.
+    /// A list of addresses, networks (`10.0.0.0/8`, `fd00::/8`) and `unix`, separated by commas;
+    /// nil where an item is none of these.
     public init?(_ list: String) {
         for item in list.split(separator: ",") {
             let text = String(item.filter { $0 != " " })

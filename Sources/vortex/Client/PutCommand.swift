@@ -7,8 +7,8 @@ struct PutCommand: ParsableCommand {
         abstract: "Store files.",
         discussion: """
             The last argument is BUCKET/KEY, or BUCKET/PREFIX/ (with a slash at its end) under \
-            which files keep their names. '-' is standard input. Files of 64 MiB and more are sent by a \
-            resumable upload, and go on by themselves after a broken connection.
+            which files keep their names. '-' is standard input. Files of 64 MiB and more are sent \
+            by a resumable upload, and go on by themselves after a broken connection.
 
             Examples:
               vortex put report.pdf docs/2026/report.pdf

@@ -9,8 +9,8 @@ struct Configuration: Equatable {
     /// Every setting: its name as in flags and file, and its default.
     static let settings: [(name: String, value: String?)] = [
         ("data", nil), ("http", "127.0.0.1:8080"), ("token-file", nil), ("tls-cert", nil),
-        ("tls-key", nil), ("trusted-proxy", ""), ("access-log", "common"), ("threads", nil), ("buffer-mib", "96"),
-        ("reserve-mib", "256"),
+        ("tls-key", nil), ("trusted-proxy", ""), ("access-log", "common"),
+        ("threads", nil), ("buffer-mib", "96"), ("reserve-mib", "256"),
     ]
 
     enum Failure: Error, Equatable, CustomStringConvertible {
