@@ -20,7 +20,6 @@ struct Downloader {
         }
     }
 
-
     /// Where the connection breaks, the rest is asked for, of the same version.
     private func fetch(_ object: ObjectPath, _ file: LocalFile) throws(ClientError) {
         var request = ClientRequest(target: object.target)
