@@ -12,6 +12,7 @@ import Testing
 
     @Test(arguments: [
         "", "{", "[1,]", "{\"a\"}", "{\"a\":1,}", "tru", "1 2", "\"\\x\"", "\"\\ud800\"",
+        "\"\\u+041\"",
         "\"\u{1}\"", "[1", "--1", "nullx",
     ])
     func `what is not JSON is refused`(text: String) {
@@ -55,5 +56,39 @@ import Testing
     @Test(arguments: ["../a", "a/../b", "a//b", "/a", ".", "a/.", "a/\0"])
     func `a key that leads out of a folder is no file's name`(key: String) {
         #expect(ObjectPath.fileName(key) == nil)
+    }
+}
+
+@Suite struct ClientErrorTests {
+    @Test(arguments: [
+        (ClientError.local("l"), 1), (.refused(status: 403, detail: "d"), 2),
+        (.refused(status: 404, detail: "d"), 3), (.absent("a"), 4), (.unreachable("u"), 4),
+        (.refused(status: 412, detail: "d"), 5), (.interrupted, 130),
+    ])
+    func `a script can tell failures apart`(error: ClientError, code: Int32) {
+        #expect(error.exitCode.rawValue == code)
+    }
+
+    @Test func `only what may pass is tried again`() {
+        #expect(ClientError.unreachable("u").isPassing)
+        #expect(ClientError.refused(status: 503, detail: "d").isPassing)
+        #expect(!ClientError.refused(status: 507, detail: "d").isPassing)
+        #expect(!ClientError.local("l").isPassing)
+        #expect(!ClientError.interrupted.isPassing)
+    }
+}
+
+@Suite struct LocalFileTests {
+    @Test func `a device is written to, not replaced`() {
+        #expect(LocalFile.isSpecial("/dev/null"))
+        #expect(!LocalFile.isSpecial("/etc/passwd"))
+        #expect(!LocalFile.isSpecial("/no/such/file"))
+    }
+
+    @Test func `a write that fails is said`() throws {
+        let file = try LocalFile(writing: "/dev/full")
+        #expect(throws: ClientError.self) {
+            try [1, 2].withUnsafeBytes { bytes throws(ClientError) in try file.write(bytes) }
+        }
     }
 }
