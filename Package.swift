@@ -76,7 +76,8 @@ let package = Package(
             dependencies: ["VortexCore", "VortexStore", "VortexCluster", "VortexGateway", crypto],
             swiftSettings: house),
         .testTarget(
-            name: "VortexTests", dependencies: ["vortex", "VortexGateway"], swiftSettings: house),
+            name: "VortexTests", dependencies: ["vortex", "VortexGateway", arguments],
+            swiftSettings: house),
         .testTarget(name: "TidyTests", swiftSettings: house),
     ]
 )

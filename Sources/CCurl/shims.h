@@ -25,6 +25,9 @@ static inline int vortex_curl_set_transfer(
     CURL *curl, CURLoption option, vortex_curl_transfer value) {
     return curl_easy_setopt(curl, option, value);
 }
+static inline int vortex_curl_set_watch(CURL *curl, curl_xferinfo_callback value) {
+    return curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, value);
+}
 static inline long vortex_curl_status(CURL *curl) {
     long status = 0;
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);

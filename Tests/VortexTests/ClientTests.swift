@@ -1,3 +1,4 @@
+import ArgumentParser
 import Testing
 
 @testable import vortex
@@ -12,6 +13,7 @@ import Testing
 
     @Test(arguments: [
         "", "{", "[1,]", "{\"a\"}", "{\"a\":1,}", "tru", "1 2", "\"\\x\"", "\"\\ud800\"",
+        "\"\\u+041\"",
         "\"\u{1}\"", "[1", "--1", "nullx",
     ])
     func `what is not JSON is refused`(text: String) {
@@ -55,5 +57,42 @@ import Testing
     @Test(arguments: ["../a", "a/../b", "a//b", "/a", ".", "a/.", "a/\0"])
     func `a key that leads out of a folder is no file's name`(key: String) {
         #expect(ObjectPath.fileName(key) == nil)
+    }
+}
+
+@Suite struct ClientErrorTests {
+    @Test(
+        arguments: [
+            (ClientError.local("l"), 1), (.refused(status: 403, detail: "d"), 2),
+            (.refused(status: 404, detail: "d"), 3), (.absent("a"), 4), (.unreachable("u"), 4),
+            (.refused(status: 412, detail: "d"), 5), (.interrupted, 130),
+        ] as [(ClientError, Int32)])
+    func `a script can tell failures apart`(error: ClientError, code: Int32) {
+        #expect(error.exitCode == ExitCode(code))
+    }
+
+    @Test func `only what may pass is tried again`() {
+        #expect(ClientError.unreachable("u").isPassing)
+        #expect(ClientError.refused(status: 503, detail: "d").isPassing)
+        #expect(!ClientError.refused(status: 507, detail: "d").isPassing)
+        #expect(!ClientError.local("l").isPassing)
+        #expect(!ClientError.interrupted.isPassing)
+    }
+}
+
+@Suite struct LocalFileTests {
+    @Test func `a device is written to, not replaced`() {
+        #expect(LocalFile.isSpecial("/dev/null"))
+        #expect(!LocalFile.isSpecial("/etc/passwd"))
+        #expect(!LocalFile.isSpecial("/no/such/file"))
+    }
+
+    @Test func `a write that fails is said`() throws {
+        let file = try LocalFile(writing: "/dev/full")
+        let failure = [UInt8](repeating: 1, count: 10).withUnsafeBytes { bytes -> ClientError? in
+            do throws(ClientError) { try file.write(bytes) } catch { return error }
+            return nil
+        }
+        #expect(failure?.exitCode == ExitCode(1))
     }
 }

@@ -30,7 +30,9 @@ import VortexGateway
         #expect(throws: failure) { try resolve(["data": "d"], file: file) }
     }
 
-    @Test(arguments: ["0.0.0.0:80", "192.168.0.1:8080", "[::]:80", "example.org:80"])
+    @Test(arguments: [
+        "0.0.0.0:80", "192.168.0.1:8080", "[::]:80", "example.org:80", "127.example.org:80",
+    ])
     func `beyond loopback a token is demanded`(address: String) {
         #expect(throws: Configuration.Failure.self) {
             try resolve(["data": "d", "http": address])

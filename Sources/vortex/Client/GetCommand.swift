@@ -7,7 +7,11 @@ struct Downloader {
     let client: HTTPClient
 
     func download(_ object: ObjectPath, to path: String) throws(ClientError) {
-        guard path != "-" else { return try fetch(object, try LocalFile(writing: path)) }
+        // A device or a pipe is written to; a file is replaced.
+        guard path != "-", !LocalFile.isSpecial(path) else {
+            return try fetch(object, try LocalFile(writing: path))
+        }
+        Interruption.watch()
         let part = path + ".vortex-part"
         do throws(ClientError) {
             let file = try LocalFile(writing: part)
@@ -37,16 +41,25 @@ struct Downloader {
             let before = done
             do throws(ClientError) {
                 var request = ClientRequest(target: object.target)
-                request.headers = ["Range: bytes=\(done)-", "If-Match: \(tag)"]
-                request.sink = { bytes in
+                request.headers = ["If-Match: \(tag)"]
+                if done > 0 {
+                    request.headers.append("Range: bytes=\(done)-")
+                    request.sinkStatus = 206
+                }
+                request.sink = { (bytes) throws(ClientError) in
+                    try file.write(bytes)
                     done += UInt64(bytes.count)
                     progress.add(UInt64(bytes.count))
-                    return file.write(bytes)
                 }
                 _ = try client.send(request)
-            } catch .unreachable(let text) {
+                guard done == size else {
+                    throw ClientError.unreachable("\(client.server): \(done) of \(size) bytes")
+                }
+            } catch {
                 attempts = done > before ? 0 : attempts + 1
-                guard attempts < Self.attemptsMax else { throw .unreachable(text) }
+                guard error.isPassing, done <= size, attempts < Self.attemptsMax else {
+                    throw error
+                }
                 usleep(UInt32(200_000 << min(attempts, 5)))
             }
         }

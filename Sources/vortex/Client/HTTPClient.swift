@@ -8,16 +8,19 @@ struct ServerOptions: ParsableArguments {
     var server: String?
     @Option(help: "A file whose first line is the bearer token. (VORTEX_TOKEN_FILE)")
     var tokenFile: String?
+    @Option(help: "Certificates (PEM) to trust besides the system's. (VORTEX_CA_FILE)")
+    var caFile: String?
 
     func connect() throws(ClientError) -> HTTPClient {
         let url = server ?? Self.environment("VORTEX_URL") ?? "http://127.0.0.1:8080"
         var token = Self.environment("VORTEX_TOKEN")
         if let path = tokenFile ?? Self.environment("VORTEX_TOKEN_FILE") {
             do throws(Configuration.Failure) {
-                token = try Configuration.text(path).split(separator: "\n").first.map(String.init)
+                token = String(decoding: try Configuration.token(path), as: UTF8.self)
             } catch { throw .local(error.description) }
         }
-        return HTTPClient(server: url, token: token)
+        let authorities = caFile ?? Self.environment("VORTEX_CA_FILE")
+        return HTTPClient(server: url, token: token, authorities: authorities)
     }
 
     private static func environment(_ name: String) -> String? {
@@ -31,11 +34,13 @@ struct ClientRequest {
     var target: String
     var headers: [String] = []
     /// Fills a buffer with the body's next bytes; zero at its end. Nil: no body.
-    var source: ((UnsafeMutableRawBufferPointer) -> Int?)?
+    var source: ((UnsafeMutableRawBufferPointer) throws(ClientError) -> Int)?
     /// Of the source; nil: unknown, sent in chunks.
     var length: UInt64?
-    /// Takes the content of a successful response; false stops. Nil: gathered in the answer.
-    var sink: ((UnsafeRawBufferPointer) -> Bool)?
+    /// Takes the content of a successful response. Nil: gathered in the answer.
+    var sink: ((UnsafeRawBufferPointer) throws(ClientError) -> Void)?
+    /// The only successful status whose content the sink may take; nil: any.
+    var sinkStatus: Int?
 }
 
 struct ClientAnswer {
@@ -56,18 +61,22 @@ final class HTTPClient: @unchecked Sendable {
 
     let server: String
     private let token: String?
+    private let authorities: String?
     private let curl: UnsafeMutableRawPointer
 
     /// What libcurl's callbacks work on.
     fileprivate final class Transfer {
         var request: ClientRequest
         var answer = ClientAnswer()
+        /// Ours, for which a callback stopped the transfer.
+        var failure: ClientError?
         init(_ request: ClientRequest) { self.request = request }
     }
 
-    init(server: String, token: String?) {
+    init(server: String, token: String?, authorities: String?) {
         self.server = server
         self.token = token
+        self.authorities = authorities
         guard let curl = curl_easy_init() else { preconditionFailure("libcurl has no memory") }
         self.curl = curl
     }
@@ -75,40 +84,64 @@ final class HTTPClient: @unchecked Sendable {
     deinit { curl_easy_cleanup(curl) }
 
     /// Another connection to the same server.
-    func another() -> HTTPClient { HTTPClient(server: server, token: token) }
+    func another() -> HTTPClient {
+        HTTPClient(server: server, token: token, authorities: authorities)
+    }
 
     /// Sends and waits. A status outside 2xx is thrown, with the problem's own words.
     func send(_ request: ClientRequest) throws(ClientError) -> ClientAnswer {
         let transfer = Transfer(request)
         let context = Unmanaged.passUnretained(transfer).toOpaque()
-        curl_easy_reset(curl)
-        var base = server
-        if server.hasPrefix("unix:") {
-            _ = vortex_curl_set_text(curl, CURLOPT_UNIX_SOCKET_PATH, String(server.dropFirst(5)))
-            base = "http://localhost"
-        }
-        _ = vortex_curl_set_text(curl, CURLOPT_URL, base + request.target)
-        _ = vortex_curl_set_number(curl, CURLOPT_PATH_AS_IS, 1)
-        _ = vortex_curl_set_number(curl, CURLOPT_NOSIGNAL, 1)
-        _ = vortex_curl_set_number(curl, CURLOPT_CONNECTTIMEOUT, 10)
-        _ = vortex_curl_set_number(curl, CURLOPT_LOW_SPEED_LIMIT, 1)
-        _ = vortex_curl_set_number(curl, CURLOPT_LOW_SPEED_TIME, 120)
-        _ = vortex_curl_set_number(curl, CURLOPT_BUFFERSIZE, 256 << 10)
-        _ = vortex_curl_set_transfer(curl, CURLOPT_WRITEFUNCTION, clientWrite)
-        _ = vortex_curl_set_context(curl, CURLOPT_WRITEDATA, context)
-        _ = vortex_curl_set_transfer(curl, CURLOPT_HEADERFUNCTION, clientHeader)
-        _ = vortex_curl_set_context(curl, CURLOPT_HEADERDATA, context)
+        prepare(request.target, context)
         let list = describe(request, context)
         defer { curl_slist_free_all(list) }
         _ = vortex_curl_set_list(curl, CURLOPT_HTTPHEADER, list)
         let code = withExtendedLifetime(transfer) { curl_easy_perform(curl) }
         transfer.answer.status = vortex_curl_status(curl)
         let answer = transfer.answer
+        if Interruption.isWanted { throw .interrupted }
+        if let failure = transfer.failure { throw failure }
         if answer.status >= 300 { throw .refused(status: answer.status, detail: detail(answer)) }
         guard code == CURLE_OK, answer.status >= 200 else {
-            throw .unreachable("\(server): \(String(cString: curl_easy_strerror(code)))")
+            let line = "\(server): \(String(cString: curl_easy_strerror(code)))"
+            throw Self.isPassing(code) ? .unreachable(line) : .absent(line)
         }
         return answer
+    }
+
+    /// What all requests have in common.
+    private func prepare(_ target: String, _ context: UnsafeMutableRawPointer) {
+        curl_easy_reset(curl)
+        var base = server
+        while base.hasSuffix("/") { base.removeLast() }
+        if server.hasPrefix("unix:") {
+            _ = vortex_curl_set_text(curl, CURLOPT_UNIX_SOCKET_PATH, String(server.dropFirst(5)))
+            base = "http://localhost"
+        }
+        _ = vortex_curl_set_text(curl, CURLOPT_URL, base + target)
+        _ = vortex_curl_set_text(curl, CURLOPT_PROTOCOLS_STR, "http,https")
+        if let authorities { _ = vortex_curl_set_text(curl, CURLOPT_CAINFO, authorities) }
+        _ = vortex_curl_set_number(curl, CURLOPT_PATH_AS_IS, 1)
+        _ = vortex_curl_set_number(curl, CURLOPT_NOSIGNAL, 1)
+        _ = vortex_curl_set_number(curl, CURLOPT_CONNECTTIMEOUT, 10)
+        _ = vortex_curl_set_number(curl, CURLOPT_LOW_SPEED_LIMIT, 1)
+        _ = vortex_curl_set_number(curl, CURLOPT_LOW_SPEED_TIME, 60)
+        _ = vortex_curl_set_number(curl, CURLOPT_BUFFERSIZE, 256 << 10)
+        _ = vortex_curl_set_transfer(curl, CURLOPT_WRITEFUNCTION, clientWrite)
+        _ = vortex_curl_set_context(curl, CURLOPT_WRITEDATA, context)
+        _ = vortex_curl_set_transfer(curl, CURLOPT_HEADERFUNCTION, clientHeader)
+        _ = vortex_curl_set_context(curl, CURLOPT_HEADERDATA, context)
+        _ = vortex_curl_set_watch(curl, clientWatch)
+        _ = vortex_curl_set_number(curl, CURLOPT_NOPROGRESS, 0)
+    }
+
+    /// Whether the request got as far as a server that may answer another attempt.
+    private static func isPassing(_ code: CURLcode) -> Bool {
+        ![
+            CURLE_COULDNT_CONNECT, CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY,
+            CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL, CURLE_SSL_CONNECT_ERROR,
+            CURLE_SSL_CACERT_BADFILE, CURLE_PEER_FAILED_VERIFICATION,
+        ].contains(code)
     }
 
     private func describe(
@@ -147,10 +180,21 @@ final class HTTPClient: @unchecked Sendable {
         return words.isEmpty ? plain : words.filter { !$0.isEmpty }.joined(separator: ": ")
     }
 
-    fileprivate static func gather(_ bytes: UnsafeRawBufferPointer, _ transfer: Transfer) -> Bool {
-        guard transfer.answer.body.count + bytes.count <= bodyBytesMax else { return false }
+    /// The content goes to the sink, or where there is none into the answer.
+    fileprivate static func take(
+        _ bytes: UnsafeRawBufferPointer, _ transfer: Transfer
+    ) throws(ClientError) {
+        let status = transfer.answer.status
+        if status < 300, let sink = transfer.request.sink {
+            guard transfer.request.sinkStatus ?? status == status else {
+                throw .unreachable("the whole was sent where a range was asked for")
+            }
+            return try sink(bytes)
+        }
+        guard transfer.answer.body.count + bytes.count <= bodyBytesMax else {
+            throw .unreachable("an answer of more than \(bodyBytesMax) bytes")
+        }
         transfer.answer.body.append(contentsOf: bytes)
-        return true
     }
 }
 
@@ -161,10 +205,17 @@ private func clientWrite(
     guard let buffer, let context else { return 0 }
     let transfer = Unmanaged<HTTPClient.Transfer>.fromOpaque(context).takeUnretainedValue()
     let bytes = UnsafeRawBufferPointer(start: buffer, count: size * count)
-    if transfer.answer.status < 300, let sink = transfer.request.sink {
-        return sink(bytes) ? bytes.count : 0
+    do throws(ClientError) { try HTTPClient.take(bytes, transfer) } catch {
+        transfer.failure = error
+        return 0
     }
-    return HTTPClient.gather(bytes, transfer) ? bytes.count : 0
+    return bytes.count
+}
+
+private func clientWatch(
+    _: UnsafeMutableRawPointer?, _: curl_off_t, _: curl_off_t, _: curl_off_t, _: curl_off_t
+) -> Int32 {
+    Interruption.isWanted ? 1 : 0
 }
 
 private func clientHeader(
@@ -194,5 +245,8 @@ private func clientRead(
     guard let buffer, let context else { return vortex_curl_abort }
     let transfer = Unmanaged<HTTPClient.Transfer>.fromOpaque(context).takeUnretainedValue()
     let target = UnsafeMutableRawBufferPointer(start: buffer, count: size * count)
-    return transfer.request.source?(target) ?? vortex_curl_abort
+    do throws(ClientError) { return try transfer.request.source?(target) ?? 0 } catch {
+        transfer.failure = error
+        return vortex_curl_abort
+    }
 }

@@ -1,4 +1,4 @@
-/// JSON as the server sends it, read with bounds: depth 32, and no number that is not one.
+/// JSON as the server sends it, read with a bound on its depth; its length is bounded by who calls.
 enum JSONValue: Equatable {
     case null
     case bool(Bool)
@@ -96,6 +96,7 @@ struct JSONReader {
         return value
     }
 
+    /// Takes some that JSON has not, as 01 and 1. do; a server that sends them is understood.
     private mutating func number() throws(Failure) -> JSONValue {
         let start = offset
         let allowed = Set("+-.eE0123456789".utf8)
@@ -173,7 +174,7 @@ struct JSONReader {
     }
 
     private mutating func hex() throws(Failure) -> UInt16 {
-        guard offset + 4 <= bytes.count,
+        guard offset + 4 <= bytes.count, bytes[offset] != UInt8(ascii: "+"),
             let value = UInt16(
                 String(decoding: bytes[offset..<offset + 4], as: UTF8.self), radix: 16)
         else { throw .malformed(offset: offset) }

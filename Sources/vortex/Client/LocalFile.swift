@@ -26,10 +26,12 @@ final class LocalFile {
 
     deinit { if !isStandard { close(descriptor) } }
 
-    /// Nil for what is not a regular file: its end is found by reading.
+    /// Nil for what is not a regular file, and for standard input, which may stand anywhere in one:
+    /// the end is found by reading.
     var size: UInt64? {
         var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+        guard !isStandard, fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG
+        else {
             return nil
         }
         return UInt64(status.st_size)
@@ -41,27 +43,27 @@ final class LocalFile {
         }
     }
 
-    /// Nil after an error, zero at the end.
-    func read(into buffer: UnsafeMutableRawBufferPointer) -> Int? {
+    /// Zero at the end.
+    func read(into buffer: UnsafeMutableRawBufferPointer) throws(ClientError) -> Int {
         while true {
             let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
             if count >= 0 { return count }
-            if errno != EINTR { return nil }
+            if errno != EINTR { throw .local(path, errno: errno) }
+            if Interruption.isWanted { throw .interrupted }
         }
     }
 
-    func write(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    func write(_ bytes: UnsafeRawBufferPointer) throws(ClientError) {
         var rest = bytes[...]
         while !rest.isEmpty {
             let part = UnsafeRawBufferPointer(rebasing: rest)
             let count = Glibc.write(descriptor, part.baseAddress, part.count)
             if count < 0 {
                 if errno == EINTR { continue }
-                return false
+                throw .local(isStandard ? "standard output" : path, errno: errno)
             }
             rest = rest.dropFirst(count)
         }
-        return true
     }
 
     func sync() throws(ClientError) {
@@ -99,6 +101,12 @@ final class LocalFile {
     static func isFolder(_ path: String) -> Bool {
         var status = stat()
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+
+    /// There, and neither a regular file nor a folder.
+    static func isSpecial(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && ![S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT)
     }
 
     /// Makes the folders that lead to a file.

@@ -22,6 +22,8 @@ struct ObjectPath: Equatable {
     /// The same as a folder: `docs/up` does not mean what is below `docs/upper/`.
     var folder: ObjectPath { isFolder ? self : ObjectPath(bucket: bucket, key: key + "/") }
 
+    func adding(_ name: String) -> ObjectPath { ObjectPath(bucket: bucket, key: key + name) }
+
     /// The path of the object's URL.
     var target: String {
         "/v1/objects/" + Self.encoded(bucket) + "/" + Self.encoded(key)

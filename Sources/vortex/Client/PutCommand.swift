@@ -44,24 +44,37 @@ struct PutCommand: ParsableCommand {
             guard sources.count == 1 || target.isFolder else {
                 throw .local("several files need a BUCKET/PREFIX/ that ends with a slash")
             }
-            if let resume {
-                let file = try LocalFile(reading: sources[0])
-                guard let size = file.size else { throw .local("only a file can be resumed") }
-                return try Uploader(client: client).resume(resume, file, size)
-            }
+            if let resume { return try goOn(with: resume, sources[0], target, client) }
             for source in sources { try put(source, target, client) }
         }
+    }
+
+    private func goOn(
+        with id: String, _ source: String, _ target: ObjectPath, _ client: HTTPClient
+    ) throws(ClientError) {
+        let file = try LocalFile(reading: source)
+        guard let size = file.size else { throw .local("only a file can be resumed") }
+        let uploader = Uploader(client: client)
+        let named = target.isFolder ? target.adding(Self.name(of: source)) : target
+        if let known = try uploader.target(of: id), known != named {
+            throw .local("upload \(id) is for \(known.bucket)/\(known.key)")
+        }
+        Interruption.watch()
+        try uploader.resume(id, file, size)
+    }
+
+    private static func name(of path: String) -> String {
+        path.split(separator: "/").last.map(String.init) ?? path
     }
 
     private func put(
         _ source: String, _ target: ObjectPath, _ client: HTTPClient
     ) throws(ClientError) {
-        let name = source.split(separator: "/").last.map(String.init) ?? source
         guard source != "-", LocalFile.isFolder(source) else {
             var object = target
             if target.isFolder {
                 guard source != "-" else { throw .local("standard input needs a key") }
-                object.key += name
+                object = object.adding(Self.name(of: source))
             }
             return try Self.send(source, object, headers, client)
         }

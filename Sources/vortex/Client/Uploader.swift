@@ -13,18 +13,41 @@ struct Uploader {
     var headers: [String] = []
 
     func upload(_ file: LocalFile, to object: ObjectPath) throws(ClientError) {
-        if let size = file.size, size >= Self.resumableBytes {
-            try resume(try begin(object, size), file, size)
-        } else {
-            let progress = Progress(object.key, of: file.size)
-            var request = ClientRequest(target: object.target)
-            request.method = "PUT"
-            request.headers = headers
-            request.length = file.size
-            request.source = { file.reading(into: $0, progress) }
-            _ = try client.send(request)
-            progress.end()
+        guard let size = file.size else { return try put(file, object, nil) }
+        if size >= Self.resumableBytes {
+            Interruption.watch()
+            return try resume(try begin(object, size), file, size)
         }
+        // A repeat whose first answer was lost gets that answer, also where If-None-Match asks.
+        let words = (0..<2).map { _ in UInt64.random(in: 0...UInt64.max) }
+        let key = "Idempotency-Key: \(words[0])-\(words[1])"
+        var attempts = 0
+        while true {
+            do throws(ClientError) {
+                try file.seek(to: 0)
+                return try put(file, object, size, [key])
+            } catch {
+                attempts += 1
+                // Nobody there at the first attempt: nobody is waited for.
+                if case .absent = error, attempts == 1 { throw error }
+                guard error.isPassing, attempts < Self.attemptsMax else { throw error }
+                usleep(UInt32(200_000 << min(attempts, 5)))
+            }
+        }
+    }
+
+    private func put(
+        _ file: LocalFile, _ object: ObjectPath, _ size: UInt64?, _ more: [String] = []
+    ) throws(ClientError) {
+        let progress = Progress(object.key, of: size)
+        var request = ClientRequest(target: object.target)
+        request.method = "PUT"
+        request.headers = headers + more
+        request.length = size
+        request.source = { (buffer) throws(ClientError) in try file.reading(into: buffer, progress)
+        }
+        _ = try client.send(request)
+        progress.end()
     }
 
     private func begin(_ object: ObjectPath, _ size: UInt64) throws(ClientError) -> String {
@@ -50,7 +73,13 @@ struct Uploader {
                 let offset = try offset(of: id)
                 if last != offset { attempts = 0 }
                 last = offset
-                if offset < size { try append(id, file, offset, size, progress) }
+                // Nil: it is over. Completing it again gives the answer that was lost, if one was.
+                if let offset {
+                    guard offset <= size else {
+                        throw ClientError.local("\(file.path): shorter than what was sent of it")
+                    }
+                    if offset < size { try append(id, file, offset, size, progress) }
+                }
                 var request = ClientRequest(target: "/v1/uploads/\(id)/complete")
                 request.method = "POST"
                 _ = try client.send(request)
@@ -59,6 +88,7 @@ struct Uploader {
             } catch {
                 attempts += 1
                 guard Self.isPassing(error), attempts < Self.attemptsMax else {
+                    if case .refused(404, _) = error { throw error }
                     printError("vortex: to go on later: vortex put --resume \(id) \(file.path) ...")
                     throw error
                 }
@@ -67,19 +97,34 @@ struct Uploader {
         }
     }
 
-    /// Worth another attempt: no answer, or one that says so.
+    /// 409: the offset was not the server's, which is asked for again.
     private static func isPassing(_ error: ClientError) -> Bool {
-        switch error {
-        case .unreachable: true
-        case .refused(let status, _): status == 409 || status == 503
-        case .local: false
-        }
+        if case .refused(409, _) = error { return true }
+        return error.isPassing
     }
 
-    private func offset(of id: String) throws(ClientError) -> UInt64 {
+    /// What an upload is for, so that a file does not go into another object than the one named.
+    func target(of id: String) throws(ClientError) -> ObjectPath? {
+        let answer: ClientAnswer
+        do throws(ClientError) {
+            answer = try client.send(ClientRequest(target: "/v1/uploads/\(id)"))
+        } catch .refused(404, _) { return nil }
+        let upload: JSONValue
+        do throws(JSONReader.Failure) { upload = try JSONReader.read(answer.body) } catch {
+            throw .unreachable("\(client.server): an upload that is not JSON")
+        }
+        return ObjectPath(bucket: upload["bucket"]?.text ?? "", key: upload["key"]?.text ?? "")
+    }
+
+    /// Nil where the upload is over, or unknown.
+    private func offset(of id: String) throws(ClientError) -> UInt64? {
         var request = ClientRequest(target: "/v1/uploads/\(id)")
         request.method = "HEAD"
-        guard let offset = try client.send(request)["upload-offset"].flatMap({ UInt64($0) }) else {
+        let answer: ClientAnswer
+        do throws(ClientError) { answer = try client.send(request) } catch .refused(404, _) {
+            return nil
+        }
+        guard let offset = answer["upload-offset"].flatMap({ UInt64($0) }) else {
             throw .unreachable("\(client.server): an upload without an Upload-Offset")
         }
         return offset
@@ -96,15 +141,18 @@ struct Uploader {
             "Upload-Offset: \(offset)", "Content-Type: application/partial-upload",
         ]
         request.length = size - offset
-        request.source = { file.reading(into: $0, progress) }
+        request.source = { (buffer) throws(ClientError) in try file.reading(into: buffer, progress)
+        }
         _ = try client.send(request)
     }
 }
 
 extension LocalFile {
-    func reading(into buffer: UnsafeMutableRawBufferPointer, _ progress: Progress) -> Int? {
-        let count = read(into: buffer)
-        progress.add(UInt64(count ?? 0))
+    func reading(
+        into buffer: UnsafeMutableRawBufferPointer, _ progress: Progress
+    ) throws(ClientError) -> Int {
+        let count = try read(into: buffer)
+        progress.add(UInt64(count))
         return count
     }
 }

@@ -128,8 +128,11 @@ struct Configuration: Equatable {
         return .tcp(host: host, port: port)
     }
 
+    /// Numbers and `localhost` only: a name that begins with 127. may lead anywhere.
     static func isLoopback(_ host: String) -> Bool {
-        host == "localhost" || host == "::1" || host.hasPrefix("127.")
+        if host == "localhost" || host == "::1" { return true }
+        var address = in_addr()
+        return host.hasPrefix("127.") && inet_pton(AF_INET, host, &address) == 1
     }
 
     private static func number(
@@ -144,7 +147,7 @@ struct Configuration: Equatable {
     }
 
     /// The token: the file's first line.
-    private static func token(_ path: String) throws(Failure) -> [UInt8] {
+    static func token(_ path: String) throws(Failure) -> [UInt8] {
         let line = try text(path).split(separator: "\n").first.map { trimmed($0) } ?? ""
         guard line.utf8.count >= 16 else {
             throw .invalid(
