@@ -98,7 +98,9 @@ extension Exchange {
                 // Answered already; what still comes is let pass, within bounds.
                 discarded += UInt64(piece.count - taken)
                 guard discarded <= ServerLimits.discardedBytesMax else { return nil }
-                record.expect(within: server.options.bodySeconds)
+                noteProgress(piece.count - taken)
+                taken = piece.count
+                record.expectAgain(within: server.options.bodySeconds)
                 if leave() { return piece.count }
                 continue
             }
