@@ -72,7 +72,12 @@ import Testing
         "Host: a\r\nTransfer-Encoding: gzip, chunked", "Host: a\r\nTransfer-Encoding: xchunked",
         "Host: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
         "Host: a\r\nContent-Length : 5", "Host: a\r\nX(y): z", "Accept: */*",
-        "Host: a\r\nHost: a", "Host: a b", "Host: a\r\nX: y\u{1}z",
+        "Host: a\r\nHost: a", "Host: a b", "Host: a\r\nX: y\u{1}z", "Host: a\r\nX: y\u{0}z",
+        "Host: a\r\nX: y\u{0}z\r\nY: z", "Host: a\r\nX: y\u{0}\r\nY: z",
+        "Host: a\r\nTransfer-Encoding:\r\n chunked", "Host: a\r\nX: 1\r\n Y: 2",
+        "Host: a\r\nTransfer-Encoding:\r\n\tchunked\r\nX: 1", "Host: a\r\n: v",
+        "Host: a\r\n: v\r\nTransfer-Encoding: chunked", "Host: a\nX: y",
+        "Host: a\nTransfer-Encoding: chunked", "Host: a\r\n folded",
     ])
     func `a head that two readers could understand differently is refused`(
         fields: String
@@ -85,6 +90,27 @@ import Testing
         #expect([400, 413].contains(answer.status))
         #expect(client.isEnded || answer.closes)
         #expect(fixture.handler.total == 0)
+    }
+
+    @Test func `a head is understood in whatever pieces it comes`() throws {
+        let fixture = try ServerFixture()
+        let client = RawClient(port: fixture.port)
+        let long = String(repeating: "x", count: 30_000)
+        let head =
+            "GET /bytes/3 HTTP/1.1\r\nHost:a\r\nX:   \r\nY:\tz \t\r\nCookie: a=b; c=\"d\"\r\n\r\n"
+        for byte in head.utf8 { client.send([byte]) }
+        #expect(client.answer()?.body.count == 3)
+        for round in 1...6 {
+            let fields = (0..<round).map { "X\($0): \(long)\r\n" }
+            client.send("\r\nGET /bytes/\(round) HTTP/1.1\r\nHost: a\r\n")
+            for field in fields where round < 4 { client.send(field) }
+            client.send("Empty:\r\n\r\n" + head)
+            #expect(client.answer()?.body.count == round)
+            #expect(client.answer()?.body.count == 3)
+        }
+        let old = RawClient(port: fixture.port)
+        old.send("GET /bytes/2 HTTP/1.0\r\n\r\n")
+        #expect(old.answer()?.body.count == 2)
     }
 
     @Test func `a head larger than the connection's memory is refused`() throws {
