@@ -1,8 +1,9 @@
 internal import Glibc
 internal import Synchronization
 
-/// One line per request, gathered in a bounded buffer and written by whoever ticks it: a slow
-/// reader of the log costs lines, which are counted, and never a request's time.
+/// One line per request, gathered in a bounded buffer and written by a thread of the log's own: a
+/// slow reader of the log costs lines, which are counted, and neither a request's time nor the
+/// daemon's answer to a signal.
 public final class AccessLog: Sendable {
     public enum Format: String, Sendable, CaseIterable {
         case off, common, json
@@ -10,15 +11,25 @@ public final class AccessLog: Sendable {
     private struct State {
         var text: [UInt8] = []
         var dropped: UInt64 = 0
+        var isFlushing = false
     }
-    private static let bufferBytesMax = 1 << 20
+    private static let bufferBytesMax = 4 << 20
+    /// So much is written without waiting for the next tick.
+    private static let flushBytes = 64 << 10
+    /// How long a full pipe is waited for before the lines go back to the buffer.
+    private static let stallMillisecondsMax: Int32 = 1_000
+    /// A pipe that is ready to be written takes so much without blocking (pipe(7)).
+    private static let pieceBytes = 4_096
     private let state = Mutex(State())
+    /// Held while lines are on their way out: they stay in order.
+    private let output: Mutex<Int32>
     private let format: Format
-    private let descriptor: Int32
+    private let writer: LoopThread?
 
     public init(_ format: Format, descriptor: Int32 = 1) {
         self.format = format
-        self.descriptor = descriptor
+        output = Mutex(descriptor)
+        writer = format == .off ? nil : LoopThread()
     }
 
     struct Entry {
@@ -39,32 +50,67 @@ public final class AccessLog: Sendable {
         case .common: line = Self.common(entry)
         case .json: line = Self.json(entry)
         }
-        state.withLock { state in
+        let isMuch = state.withLock { state in
             if state.text.count + line.utf8.count > Self.bufferBytesMax {
                 state.dropped += 1
             } else {
                 state.text.append(contentsOf: line.utf8)
             }
+            return state.text.count >= Self.flushBytes && !state.isFlushing
+        }
+        if isMuch { flush() }
+    }
+
+    /// Has the log's thread write what has been gathered.
+    func flush() {
+        guard let writer else { return }
+        let isNeeded = state.withLock { state in
+            guard !state.isFlushing, !state.text.isEmpty || state.dropped > 0 else { return false }
+            state.isFlushing = true
+            return true
+        }
+        guard isNeeded else { return }
+        Task(executorPreference: writer) { [self] in
+            writeOut()
+            state.withLock { $0.isFlushing = false }
         }
     }
 
-    /// Writes what has been gathered.
-    public func flush() {
-        let (text, dropped) = state.withLock { state in
-            defer { state = State() }
-            return (state.text, state.dropped)
-        }
-        write(text)
-        if dropped > 0 { write(Array("\(dropped) access log lines were dropped\n".utf8)) }
+    /// Writes what has been gathered before it returns, as far as the reader takes it.
+    func finish() {
+        if writer != nil { writeOut() }
     }
 
-    private func write(_ bytes: [UInt8]) {
-        var rest = bytes[...]
+    private func writeOut() {
+        output.withLock { descriptor in
+            var (text, dropped) = state.withLock { state in
+                defer { (state.text, state.dropped) = ([], 0) }
+                return (state.text, state.dropped)
+            }
+            if dropped > 0 {
+                text.append(contentsOf: "\(dropped) access log lines were dropped\n".utf8)
+                dropped = 0
+            }
+            let rest = Self.write(text[...], to: descriptor)
+            if !rest.isEmpty { state.withLock { $0.text.insert(contentsOf: rest, at: 0) } }
+        }
+    }
+
+    /// Returns what a stalled reader did not take. What a broken descriptor does not take is lost.
+    private static func write(_ bytes: ArraySlice<UInt8>, to descriptor: Int32) -> ArraySlice<UInt8>
+    {
+        var rest = bytes
         while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            guard count > 0 else { return }
+            var ready = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+            guard poll(&ready, 1, stallMillisecondsMax) == 1 else { return rest }
+            let count = rest.prefix(pieceBytes).withUnsafeBytes {
+                Glibc.write(descriptor, $0.baseAddress, $0.count)
+            }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { return [] }
             rest = rest.dropFirst(count)
         }
+        return rest
     }
 
     private static func common(_ entry: Entry) -> String {

@@ -76,7 +76,7 @@ func httpdHandler(
     let exchange = Unmanaged<Exchange>.fromOpaque(pointer).takeUnretainedValue()
     exchange.enter()
     if exchange.framing == nil {
-        exchange.readHead(String(cString: method), version: String(cString: version))
+        exchange.readHead(String(cString: method), version)
         return exchange.begin()
     }
     exchange.drain()
@@ -94,12 +94,13 @@ func httpdField(
     _ nameBytes: Int, _ value: UnsafePointer<CChar>?, _ valueBytes: Int
 ) -> MHD_Result {
     guard let context, let name else { return vortex_no }
-    let fields = context.assumingMemoryBound(to: [HeaderFields.Element].self)
+    let reading = context.assumingMemoryBound(to: HeadReading.self)
+    reading.pointee.follow(name, value, valueBytes)
     // With the lengths: a NUL does not end a value, it makes it malformed. What is not UTF-8 could
     // not be given back as it came, and is refused in the same way.
     let bytes = UnsafeRawBufferPointer(start: value, count: value == nil ? 0 : valueBytes)
     let text = String(validating: bytes, as: UTF8.self) ?? "\u{0}"
-    fields.pointee.append((String(cString: name), text))
+    reading.pointee.fields.append((String(cString: name), text))
     return vortex_yes
 }
 

@@ -12,14 +12,17 @@ internal import VortexCore
 extension Exchange {
     var hasBegun: Bool { isBegun }
 
-    func readHead(_ method: String, version: String) {
-        var fields: [HeaderFields.Element] = []
-        withUnsafeMutablePointer(to: &fields) { pointer in
+    func readHead(_ method: String, _ version: UnsafePointer<CChar>) {
+        var reading = HeadReading(after: version)
+        withUnsafeMutablePointer(to: &reading) { pointer in
             _ = MHD_get_connection_values_n(connection, vortex_header_kind, httpdField, pointer)
         }
         head.method = method
-        head.headers = HeaderFields(fields)
-        let framing = HeadCheck.framing(head, version: version)
+        head.headers = HeaderFields(reading.fields)
+        let framing =
+            reading.isWhole
+            ? HeadCheck.framing(head, version: String(cString: version))
+            : .malformed("The header has a line that is not a field.")
         self.framing = framing
         record.rest()
         switch framing {
@@ -98,7 +101,9 @@ extension Exchange {
                 // Answered already; what still comes is let pass, within bounds.
                 discarded += UInt64(piece.count - taken)
                 guard discarded <= ServerLimits.discardedBytesMax else { return nil }
-                record.expect(within: server.options.bodySeconds)
+                noteProgress(piece.count - taken)
+                taken = piece.count
+                record.expectAgain(within: server.options.bodySeconds)
                 if leave() { return piece.count }
                 continue
             }

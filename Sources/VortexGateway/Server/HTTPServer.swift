@@ -139,7 +139,7 @@ public final class HTTPServer: Sendable {
         if let taken { MHD_stop_daemon(taken.pointer) }
         close(socket)
         if case .unix(let path) = core.options.address { unlink(path) }
-        core.log.flush()
+        core.log.finish()
     }
 
     private func raiseDescriptorLimit() {

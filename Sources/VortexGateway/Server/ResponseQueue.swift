@@ -35,6 +35,12 @@ extension Exchange {
         return framing != HeadCheck.Framing.none && !isBodyEnded
     }
 
+    fileprivate func note(sent count: UInt64) {
+        guard head.method != "HEAD" else { return }
+        sentBytes += count
+        server.metrics.sentBytes.add(count)
+    }
+
     private func make(
         _ response: Response, _ preloaded: Preloaded?
     ) -> OpaquePointer? {
@@ -47,7 +53,7 @@ extension Exchange {
                 length, 1_024, { _, _, _, _ in vortex_read_failed }, nil,
                 nil)
         case .bytes(let bytes):
-            sentBytes = UInt64(bytes.count)
+            note(sent: UInt64(bytes.count))
             return bytes.withUnsafeBytes { raw in
                 MHD_create_response_from_buffer(
                     raw.count, UnsafeMutableRawPointer(mutating: raw.baseAddress),
@@ -55,7 +61,7 @@ extension Exchange {
             }
         case .stream(let length, let stream):
             if let preloaded {
-                sentBytes = length
+                note(sent: length)
                 return MHD_create_response_from_buffer_with_free_callback(
                     preloaded.buffer.count, preloaded.buffer.baseAddress, httpdFreeBuffer)
             }
@@ -127,8 +133,7 @@ final class ResponseStream: @unchecked Sendable {
     private func answer(_ result: Result<Int, ClusterError>) -> Int {
         switch result {
         case .success(let count) where count > 0:
-            exchange.sentBytes += UInt64(count)
-            exchange.server.metrics.sentBytes.add(UInt64(count))
+            exchange.note(sent: UInt64(count))
             return count
         case .success, .failure:
             exchange.server.metrics.brokenResponses.add(1)
