@@ -22,7 +22,6 @@ static inline int vortex_httpd_is_complete(enum MHD_RequestTerminationCode code)
 
 // Everything a daemon of ours is started with.
 struct vortex_httpd_settings {
-    int listen_socket;
     unsigned int threads;
     unsigned int connections_max;
     size_t connection_memory_bytes;
@@ -37,9 +36,9 @@ struct vortex_httpd_settings {
     MHD_PanicCallback panic;
 };
 
+// A daemon without a listening socket: connections are given to it.
 static inline struct MHD_Daemon *vortex_httpd_start(const struct vortex_httpd_settings *s) {
     struct MHD_OptionItem options[] = {
-        {MHD_OPTION_LISTEN_SOCKET, s->listen_socket, NULL},
         {MHD_OPTION_THREAD_POOL_SIZE, s->threads > 1 ? (intptr_t)s->threads : 0, NULL},
         {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)s->connections_max, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)s->connection_memory_bytes, NULL},
@@ -53,7 +52,8 @@ static inline struct MHD_Daemon *vortex_httpd_start(const struct vortex_httpd_se
         {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)s->key_pem},
         {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"},
         {MHD_OPTION_END, 0, NULL}};
-    unsigned int flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO;
+    unsigned int flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO |
+                         MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC;
     if (s->certificate_pem) flags |= MHD_USE_TLS;
     if (s->panic) MHD_set_panic_func(s->panic, s->context);
     return MHD_start_daemon(flags, 0, NULL, NULL, s->handler, s->context,

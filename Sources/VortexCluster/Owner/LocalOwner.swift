@@ -77,7 +77,7 @@ final class LocalOwner: Owner {
         let result = slots.with(key) { table -> Result<PromiseStep, StoreError> in
             if table.slots[key]?.isJournaling == true { return .success(.wait) }
             do throws(StoreError) {
-                let stored = try stored(key)
+                let stored = try stored(key, table)
                 let acceptor = try acceptor(of: key)
                 let row = Self.row(stored, table.slots[key])
                 switch acceptor.onPrepare(
@@ -87,7 +87,12 @@ final class LocalOwner: Owner {
                 case .tooFarAhead: return .success(.answer(.tooFarAhead))
                 case .raiseCeiling(let ceiling): return .success(.raise(ceiling))
                 case .promise:
-                    table.slots[key, default: RowSlots.Slot()].promised = ballot
+                    var slot = table.slots[key] ?? RowSlots.Slot()
+                    slot.promised = ballot
+                    if (stored?.value.content.count ?? 0) <= RowSlots.foundBytesMax {
+                        slot.found = RowSlots.Found(row: stored)
+                    }
+                    table.slots[key] = slot
                     try shed(&table, keeping: key)
                     return .success(
                         .answer(
@@ -141,7 +146,7 @@ final class LocalOwner: Owner {
                 {
                     return .success(.answer(.staleGeneration(current: current)))
                 }
-                let stored = try stored(key)
+                let stored = try stored(key, table)
                 let row = Self.row(stored, table.slots[key])
                 let partition = partition(of: key)
                 guard let since = since[Int(partition)] else { throw .notFound }
@@ -168,7 +173,11 @@ final class LocalOwner: Owner {
 
     func read(_ key: RowKey) -> ReadAnswer {
         do throws(StoreError) {
-            guard let row = try stored(key) else {
+            let found =
+                key.bucket == .zero
+                ? try slots.bucket(key) { () throws(StoreError) in try stored(key) }
+                : try stored(key)
+            guard let row = found else {
                 return .row(accepted: .none, value: nil, horizon: try horizon(of: key))
             }
             return .row(accepted: row.accepted, value: row.value, horizon: .none)
@@ -208,6 +217,12 @@ final class LocalOwner: Owner {
     private func stored(_ key: RowKey) throws(StoreError) -> StoredRow? {
         guard let row = try store.row(key) else { return nil }
         return row.since == since[Int(row.partition)] ? row : nil
+    }
+
+    /// What phase 1 has just found, or what the store has.
+    private func stored(_ key: RowKey, _ table: RowSlots.Table) throws(StoreError) -> StoredRow? {
+        if let found = table.slots[key]?.found { return found.row }
+        return try stored(key)
     }
 
     private static func row(_ stored: StoredRow?, _ slot: RowSlots.Slot?) -> Acceptor.Row? {

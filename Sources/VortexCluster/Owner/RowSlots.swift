@@ -1,5 +1,6 @@
 internal import Synchronization
 internal import VortexCore
+internal import VortexStore
 
 /// What an owner keeps in memory of the rows that it is just being asked about: promises above what
 /// is accepted, and whether an `accept` is being journaled. Split by key, so that rows seldom share
@@ -10,11 +11,19 @@ final class RowSlots: Sendable {
         var promised: Ballot?
         /// An accept, install or purge is on its way to the disk: others of this row wait.
         var isJournaling = false
+        /// The row as phase 1 found it, for the accept that follows.
+        var found: Found?
         var waiters: [CheckedContinuation<Void, Never>] = []
         var isIdle: Bool { promised == nil && !isJournaling && waiters.isEmpty }
     }
+    /// nil: no row.
+    struct Found {
+        var row: StoredRow?
+    }
     struct Table {
         var slots: [RowKey: Slot] = [:]
+        /// Of buckets' rows, which every request looks at.
+        var buckets: [RowKey: Found] = [:]
     }
     private final class Shard: Sendable {
         let table = Mutex(Table())
@@ -24,6 +33,10 @@ final class RowSlots: Sendable {
     /// Promises kept in one shard; the oldest rows beyond give theirs to horizon or floor.
     static let slotsPerShardMax = 1_024
     private static let shardCount = 16
+    /// Beyond, a shard forgets them and reads them again.
+    private static let bucketsPerShardMax = 256
+    /// A larger row is read twice rather than kept between the two phases.
+    static let foundBytesMax = 4 << 10
 
     init() { shards = (0..<Self.shardCount).map { _ in Shard() } }
 
@@ -33,6 +46,27 @@ final class RowSlots: Sendable {
 
     func with<Value>(_ key: RowKey, _ body: (inout Table) -> Value) -> Value {
         shard(key).table.withLock { body(&$0) }
+    }
+
+    /// A bucket's row, kept until a change of it has ended: `load` reads it from the store. While a
+    /// change is being journaled nothing is kept, so no later read finds less than an earlier one.
+    func bucket(
+        _ key: RowKey, _ load: () throws(StoreError) -> StoredRow?
+    ) throws(StoreError) -> StoredRow? {
+        let result = with(key) { table -> Result<StoredRow?, StoreError> in
+            if let found = table.buckets[key] { return .success(found.row) }
+            do throws(StoreError) {
+                let row = try load()
+                if table.slots[key]?.isJournaling != true {
+                    if table.buckets.count >= Self.bucketsPerShardMax {
+                        table.buckets.removeAll()
+                    }
+                    table.buckets[key] = Found(row: row)
+                }
+                return .success(row)
+            } catch { return .failure(error) }
+        }
+        return try result.get()
     }
 
     /// Returns once no accept of the row is being journaled; another may have begun since.
@@ -57,6 +91,8 @@ final class RowSlots: Sendable {
             let waiters = slot.waiters
             slot.waiters = []
             slot.isJournaling = false
+            slot.found = nil
+            table.buckets[key] = nil
             if let ballot, let promised = slot.promised, promised <= ballot { slot.promised = nil }
             table.slots[key] = slot.isIdle ? nil : slot
             return waiters

@@ -39,6 +39,7 @@ public struct ByteWriter: Sendable {
         }
         bytes.append(UInt8(rest))
     }
+    public mutating func write(raw value: [UInt8]) { bytes.append(contentsOf: value) }
     public mutating func write(raw value: some Collection<UInt8>) {
         bytes.append(contentsOf: value)
     }
@@ -68,8 +69,9 @@ public struct ByteWriter: Sendable {
 
 /// Decodes bytes that someone else owns and keeps alive: use it inside `withUnsafeBytes`.
 public struct ByteReader {
-    private let base: UnsafeRawBufferPointer
-    public private(set) var offset = 0
+    @usableFromInline let base: UnsafeRawBufferPointer
+    @usableFromInline var place = 0
+    public var offset: Int { place }
 
     public init(_ bytes: UnsafeRawBufferPointer) { base = bytes }
 
@@ -97,24 +99,24 @@ public struct ByteReader {
         return try result.get()
     }
 
-    public var remaining: Int { base.count - offset }
+    @inlinable public var remaining: Int { base.count - place }
 
-    private mutating func take(_ count: Int) throws(CodingError) -> UnsafeRawBufferPointer {
+    @inlinable mutating func take(_ count: Int) throws(CodingError) -> UnsafeRawBufferPointer {
         guard count >= 0, count <= remaining else {
             throw .truncated(needed: count, remaining: remaining)
         }
-        defer { offset += count }
-        return UnsafeRawBufferPointer(rebasing: base[offset..<offset + count])
+        defer { place += count }
+        return UnsafeRawBufferPointer(rebasing: base[place..<place + count])
     }
 
     public mutating func skip(_ count: Int) throws(CodingError) { _ = try take(count) }
     public mutating func readByte() throws(CodingError) -> UInt8 { try take(1)[0] }
-    public mutating func readFixed<Value: FixedWidthInteger>(
+    @inlinable public mutating func readFixed<Value: FixedWidthInteger>(
         _ type: Value.Type = Value.self
     ) throws(CodingError) -> Value {
         Value(littleEndian: try take(MemoryLayout<Value>.size).loadUnaligned(as: type))
     }
-    public mutating func readOrdered<Value: FixedWidthInteger>(
+    @inlinable public mutating func readOrdered<Value: FixedWidthInteger>(
         _ type: Value.Type = Value.self
     ) throws(CodingError) -> Value {
         Value(bigEndian: try take(MemoryLayout<Value>.size).loadUnaligned(as: type))

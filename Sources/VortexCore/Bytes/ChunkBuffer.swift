@@ -11,10 +11,12 @@ public final class ChunkBuffer: @unchecked Sendable {
     private let base: UnsafeMutableRawPointer
     private let pool: BufferPool?
 
-    fileprivate init(capacity: Int, pool: BufferPool?) {
+    fileprivate init(capacity: Int, pool: BufferPool?, memory: SpareMemory? = nil) {
         self.capacity = capacity
         self.pool = pool
-        base = UnsafeMutableRawPointer.allocate(byteCount: max(capacity, 1), alignment: 4096)
+        base =
+            memory?.start
+            ?? UnsafeMutableRawPointer.allocate(byteCount: max(capacity, 1), alignment: 4096)
     }
 
     /// A buffer of no pool, with these bytes.
@@ -43,9 +45,16 @@ public final class ChunkBuffer: @unchecked Sendable {
     }
 
     deinit {
-        base.deallocate()
-        pool?.give(back: capacity)
+        guard let pool else { return base.deallocate() }
+        pool.give(back: capacity, SpareMemory(start: base))
     }
+}
+
+/// A whole chunk's memory that nobody uses.
+///
+/// Unchecked: it has one holder at a time.
+private struct SpareMemory: @unchecked Sendable {
+    var start: UnsafeMutableRawPointer
 }
 
 /// Bounds the memory of all bodies in flight together. A request takes a whole chunk's room before
@@ -59,7 +68,10 @@ public final class BufferPool: Sendable {
     private struct State {
         var availableBytes: Int
         var waiters: [Waiter] = []
+        /// Whole chunks, kept: fresh memory costs a page fault for every 4 KiB.
+        var spares: [SpareMemory] = []
     }
+    private static let sparesMax = 8
     private let state: Mutex<State>
     public let limitBytes: Int
 
@@ -87,7 +99,11 @@ public final class BufferPool: Sendable {
                 if granted { wake.resume() }
             }
         }
-        return ChunkBuffer(capacity: capacity, pool: self)
+        guard capacity == Limits.chunkBytes else {
+            return ChunkBuffer(capacity: capacity, pool: self)
+        }
+        let spare = state.withLock { $0.spares.popLast() }
+        return ChunkBuffer(capacity: capacity, pool: self, memory: spare)
     }
 
     private func takeNow(_ capacity: Int) -> Bool {
@@ -98,17 +114,24 @@ public final class BufferPool: Sendable {
         }
     }
 
-    fileprivate func give(back capacity: Int) {
-        let woken = state.withLock { state in
+    fileprivate func give(back capacity: Int, _ memory: SpareMemory) {
+        let (isKept, woken) = state.withLock { state in
             state.availableBytes += capacity
+            let isKept = capacity == Limits.chunkBytes && state.spares.count < Self.sparesMax
+            if isKept { state.spares.append(memory) }
             var woken: [CheckedContinuation<Void, Never>] = []
             while let first = state.waiters.first, first.capacity <= state.availableBytes {
                 state.availableBytes -= first.capacity
                 woken.append(first.wake)
                 state.waiters.removeFirst()
             }
-            return woken
+            return (isKept, woken)
         }
+        if !isKept { memory.start.deallocate() }
         for wake in woken { wake.resume() }
+    }
+
+    deinit {
+        for spare in state.withLock({ $0.spares }) { spare.start.deallocate() }
     }
 }

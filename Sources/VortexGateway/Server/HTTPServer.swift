@@ -61,6 +61,7 @@ public final class HTTPServer: Sendable {
     /// Unchecked: libmicrohttpd's own locks guard a daemon.
     private struct Daemon: @unchecked Sendable {
         let pointer: OpaquePointer
+        let listener: Listener
     }
     private let daemon = Mutex<Daemon?>(nil)
     private let socket: Int32
@@ -91,7 +92,6 @@ public final class HTTPServer: Sendable {
         raiseDescriptorLimit()
         let context = Unmanaged.passRetained(core).toOpaque()
         var settings = vortex_httpd_settings()
-        settings.listen_socket = socket
         settings.threads = UInt32(core.options.threads)
         settings.connections_max = UInt32(core.options.connectionsMax)
         settings.connection_memory_bytes = ServerLimits.connectionMemoryBytes
@@ -110,7 +110,11 @@ public final class HTTPServer: Sendable {
             }
         }
         guard let started else { throw .start }
-        let made = Daemon(pointer: started)
+        let made = Daemon(
+            pointer: started,
+            listener: Listener(
+                socket: socket, daemon: started, connections: core.connections,
+                connectionsMax: core.options.connectionsMax))
         daemon.withLock { $0 = made }
     }
 
@@ -124,13 +128,12 @@ public final class HTTPServer: Sendable {
 
     /// Accepts no further connection.
     public func quiesce() {
-        daemon.withLock { daemon in
-            if let daemon { _ = MHD_quiesce_daemon(daemon.pointer) }
-        }
+        daemon.withLock { $0?.listener }?.stop()
     }
 
     /// Closes everything. No request may be suspended any more.
     public func stop() {
+        quiesce()
         core.connections.cutAll()
         let taken = daemon.withLock { daemon in
             defer { daemon = nil }

@@ -1,3 +1,5 @@
+// `timespec` belongs to whichever of the two modules the compiler has loaded first.
+internal import CHttpd
 internal import Glibc
 internal import Synchronization
 public import VortexCore

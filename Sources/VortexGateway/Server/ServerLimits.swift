@@ -2,7 +2,7 @@
 enum ServerLimits {
     /// Half of it is the size of upload pieces. libmicrohttpd clears all of it for each request on
     /// a connection, so more costs small requests, and memory on idle connections.
-    static let connectionMemoryBytes = 128 << 10
+    static let connectionMemoryBytes = 64 << 10
     static let sendBlockBytes = 256 << 10
     /// A content of at most this size is read before its header is sent.
     static let preloadBytesMax: UInt64 = 64 << 10

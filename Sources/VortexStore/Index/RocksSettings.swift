@@ -10,7 +10,7 @@ struct RocksSettings {
     let flushes: OpaquePointer
 
     /// Two of these, one filling while the other is written out.
-    private static let writeBufferBytes = 8 << 20
+    private static let writeBufferBytes = 16 << 20
     private static let writeBuffersMax: Int32 = 2
     /// Blocks of rows, and the files' indexes and bloom filters with them.
     private static let blockCacheBytes = 24 << 20

@@ -24,6 +24,8 @@ struct Applier {
     private(set) var mark: AppliedMark
     /// Live bytes by segment, in the order of first use.
     private(set) var live: OrderedDictionary<UInt32, UInt64>
+    /// The blobs that delete records stand for, and some others.
+    private var deleted = BlobFilter()
 
     init(index: any Index) throws(StoreError) {
         self.index = index
@@ -44,6 +46,7 @@ struct Applier {
                 }
             } catch { throw .coding(error) }
         }
+        do throws(IndexError) { deleted = try BlobFilter(deletedIn: index) } catch { throw .index }
     }
 
     private func get(_ key: [UInt8]) throws(StoreError) -> [UInt8]? {
@@ -81,14 +84,17 @@ struct Applier {
     /// Applies one record of a batch in `segment`. Nothing shows before `commit`.
     mutating func apply(_ placed: PlacedRecord, segment: UInt32) throws(StoreError) {
         let place = RecordPlace(segment: segment, placed)
+        // Written now for the first time: no entry can be of a higher position.
+        let isLatest = placed.position >= mark.nextPosition
         mark.nextPosition = max(mark.nextPosition, placed.position + 1)
         switch placed.record {
         case .row(let key, let row, let effects):
+            if !isLatest, try isPurged(key, above: place) { return }
             try applyRow(key, row, effects, place)
         case .chunk(let id, _, _, let checksums):
             let entry = ChunkEntry(
                 place: place, dataOffset: placed.dataOffset, checksums: checksums)
-            guard try get(IndexKey.delete(id.blob)) == nil else { return }
+            guard try !isDeleted(id.blob) else { return }
             let key = IndexKey.chunk(id)
             guard try supersede(key, place) != .keep else { return }
             put(key, entry.encoded())
@@ -110,8 +116,14 @@ struct Applier {
     private mutating func supersede(
         _ key: [UInt8], _ place: RecordPlace
     ) throws(StoreError) -> Outcome {
+        try supersede(entry: get(key), place)
+    }
+
+    private mutating func supersede(
+        entry: [UInt8]?, _ place: RecordPlace
+    ) throws(StoreError) -> Outcome {
         var outcome = Outcome.fresh
-        if let bytes = try get(key) {
+        if let bytes = entry {
             let old: RecordPlace
             do throws(CodingError) { old = try placeIn(bytes) } catch { throw .coding(error) }
             if old.position > place.position { return .keep }
@@ -133,17 +145,26 @@ struct Applier {
         return writer.bytes
     }
 
+    private func isPurged(
+        _ key: RowKey, above place: RecordPlace
+    ) throws(StoreError) -> Bool {
+        guard let purge = try get(IndexKey.purge(key)) else { return false }
+        do throws(CodingError) { return try placeIn(purge).position > place.position } catch {
+            throw .coding(error)
+        }
+    }
+
+    private func isDeleted(_ blob: BlobID) throws(StoreError) -> Bool {
+        guard deleted.mayContain(blob) else { return false }
+        return try get(IndexKey.delete(blob)) != nil
+    }
+
     private mutating func applyRow(
         _ key: RowKey, _ row: StoredRow, _ effects: RowEffects, _ place: RecordPlace
     ) throws(StoreError) {
         let indexKey = IndexKey.row(key)
-        if let purge = try get(IndexKey.purge(key)) {
-            do throws(CodingError) {
-                if try placeIn(purge).position > place.position { return }
-            } catch { throw .coding(error) }
-        }
         let old = try get(indexKey)
-        let outcome = try supersede(indexKey, place)
+        let outcome = try supersede(entry: old, place)
         guard outcome != .keep else { return }
         try count(old, by: -1)
         mark.objects += UInt64(effects.objects)
@@ -182,6 +203,7 @@ struct Applier {
     ) throws(StoreError) {
         let key = IndexKey.delete(blob)
         guard try supersede(key, place) != .keep else { return }
+        deleted.insert(blob)
         var writer = ByteWriter()
         writer.write(fixed: origin)
         writer.write(fixed: milliseconds)

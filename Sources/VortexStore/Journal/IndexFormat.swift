@@ -86,6 +86,7 @@ enum IndexKey {
             $0.write(ordered: id.index)
         }
     }
+    static let deletesAll: [UInt8] = Array("d".utf8)
     static func delete(_ blob: BlobID) -> [UInt8] { key("d") { $0.write(blob) } }
     static func purge(_ row: RowKey) -> [UInt8] { key("x") { $0.write(row) } }
     static func note(_ name: String) -> [UInt8] { key("n") { $0.write(raw: Array(name.utf8)) } }

@@ -17,7 +17,16 @@ struct JournalWriter: ~Copyable, Sendable {
     private var applier: Applier
     private var encoder = BatchEncoder()
     private var nextPosition: UInt64
-    private let zeros = ChunkBuffer(copying: [UInt8](repeating: 0, count: BatchFormat.alignment))
+    /// Up to here the segment's blocks have been written before, with zeros at least.
+    private var writtenEnd: UInt64 = 0
+    private let zeros = ChunkBuffer(copying: [UInt8](repeating: 0, count: zeroPieceBytes))
+
+    /// Zeros go ahead of small batches, so many at a time: a block that was only reserved makes the
+    /// file system journal its first write, and the sync wait for that (180 µs instead of 105 for 8
+    /// KiB on ext4). Of larger batches the zeros would cost more than they save.
+    private static let zerosAheadBytes = 512 << 10
+    private static let zerosAheadBatchBytesMax = 256 << 10
+    private static let zeroPieceBytes = 64 << 10
 
     init(
         space: SegmentSpace, queue: JournalQueue, gauges: StoreGauges, applier: consuming Applier,
@@ -115,6 +124,7 @@ struct JournalWriter: ~Copyable, Sendable {
         if offset + length > segment.sizeBytes {
             segment = try await space.next(after: segment, endingAt: offset)
             offset = UInt64(SegmentHeader.bytes)
+            writtenEnd = 0
         }
         let heads = encoder.finish(
             number: nextBatch, synced: synced, salt: segment.header.salt, at: offset)
@@ -127,10 +137,8 @@ struct JournalWriter: ~Copyable, Sendable {
             pieces.append(buffer.bytes)
             written += buffer.count
         }
-        let padding = Int(length) - written
-        if padding > 0 {
-            pieces.append(UnsafeRawBufferPointer(rebasing: zeros.bytes[..<padding]))
-        }
+        let ahead = zerosAhead(of: length)
+        addZeros(Int(length) - written + ahead, to: &pieces)
         let (file, start) = (segment.file, offset)
         try await onDisk { () async throws(DiskError) in
             try await file.write(pieces, at: start)
@@ -138,9 +146,26 @@ struct JournalWriter: ~Copyable, Sendable {
         }
         applier.begin(batch: nextBatch, at: offset)
         offset += length
+        writtenEnd = max(writtenEnd, offset + UInt64(ahead))
         synced = nextBatch
         nextBatch += 1
         gauges.countBatch(records: encoder.records.count, bytes: Int(length))
+    }
+
+    /// How many zeros to write behind a batch of that length.
+    private func zerosAhead(of length: UInt64) -> Int {
+        let end = offset + length
+        guard end > writtenEnd, length <= Self.zerosAheadBatchBytesMax else { return 0 }
+        return min(Self.zerosAheadBytes, Int(segment.sizeBytes - end))
+    }
+
+    private func addZeros(_ count: Int, to pieces: inout [UnsafeRawBufferPointer]) {
+        var rest = count
+        while rest > 0 {
+            let piece = min(rest, zeros.bytes.count)
+            pieces.append(UnsafeRawBufferPointer(rebasing: zeros.bytes[..<piece]))
+            rest -= piece
+        }
     }
 
     private func publish() {
