@@ -36,8 +36,7 @@ let package = Package(
         .systemLibrary(name: "CDisk"),
         .systemLibrary(name: "CProcess"),
         .systemLibrary(name: "CChecksum", providers: [.apt(["libisal-dev", "libxxhash-dev"])]),
-        .systemLibrary(
-            name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "CCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
 
         // Imports point only upward in this list.
         .target(

@@ -77,11 +77,14 @@ final class HTTPClient: @unchecked Sendable {
         self.server = server
         self.token = token
         self.authorities = authorities
-        guard let curl = curl_easy_init() else { preconditionFailure("libcurl has no memory") }
+        guard let curl = vortex_curl_init() else {
+            printError("vortex: libcurl.so.4 cannot be loaded; on Debian it is libcurl4.")
+            exit(EX_UNAVAILABLE)
+        }
         self.curl = curl
     }
 
-    deinit { curl_easy_cleanup(curl) }
+    deinit { vortex_curl_cleanup(curl) }
 
     /// Another connection to the same server.
     func another() -> HTTPClient {
@@ -94,16 +97,16 @@ final class HTTPClient: @unchecked Sendable {
         let context = Unmanaged.passUnretained(transfer).toOpaque()
         prepare(request.target, context)
         let list = describe(request, context)
-        defer { curl_slist_free_all(list) }
+        defer { vortex_curl_free_all(list) }
         _ = vortex_curl_set_list(curl, CURLOPT_HTTPHEADER, list)
-        let code = withExtendedLifetime(transfer) { curl_easy_perform(curl) }
+        let code = withExtendedLifetime(transfer) { vortex_curl_perform(curl) }
         transfer.answer.status = vortex_curl_status(curl)
         let answer = transfer.answer
         if Interruption.isWanted { throw .interrupted }
         if let failure = transfer.failure { throw failure }
         if answer.status >= 300 { throw .refused(status: answer.status, detail: detail(answer)) }
         guard code == CURLE_OK, answer.status >= 200 else {
-            let line = "\(server): \(String(cString: curl_easy_strerror(code)))"
+            let line = "\(server): \(String(cString: vortex_curl_strerror(code)))"
             throw Self.isPassing(code) ? .unreachable(line) : .absent(line)
         }
         return answer
@@ -111,7 +114,7 @@ final class HTTPClient: @unchecked Sendable {
 
     /// What all requests have in common.
     private func prepare(_ target: String, _ context: UnsafeMutableRawPointer) {
-        curl_easy_reset(curl)
+        vortex_curl_reset(curl)
         var base = server
         while base.hasSuffix("/") { base.removeLast() }
         if server.hasPrefix("unix:") {
@@ -148,8 +151,8 @@ final class HTTPClient: @unchecked Sendable {
         _ request: ClientRequest, _ context: UnsafeMutableRawPointer
     ) -> UnsafeMutablePointer<curl_slist>? {
         var list: UnsafeMutablePointer<curl_slist>?
-        for header in request.headers { list = curl_slist_append(list, header) }
-        if let token { list = curl_slist_append(list, "Authorization: Bearer \(token)") }
+        for header in request.headers { list = vortex_curl_append(list, header) }
+        if let token { list = vortex_curl_append(list, "Authorization: Bearer \(token)") }
         if request.source != nil {
             _ = vortex_curl_set_number(curl, CURLOPT_UPLOAD, 1)
             _ = vortex_curl_set_transfer(curl, CURLOPT_READFUNCTION, clientRead)
@@ -162,7 +165,7 @@ final class HTTPClient: @unchecked Sendable {
         } else if request.method == "HEAD" {
             _ = vortex_curl_set_number(curl, CURLOPT_NOBODY, 1)
         } else if request.method != "GET" {
-            list = curl_slist_append(list, "Content-Length: 0")
+            list = vortex_curl_append(list, "Content-Length: 0")
         }
         if request.method != "HEAD" {
             _ = vortex_curl_set_text(curl, CURLOPT_CUSTOMREQUEST, request.method)
