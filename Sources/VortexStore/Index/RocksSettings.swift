@@ -1,6 +1,6 @@
 internal import CRocksDB
 
-/// How RocksDB is set up: for 1,000,000 rows of 250 bytes within 60 MB of memory, one writer, point
+/// How RocksDB is set up: for 1,000,000 rows of 250 bytes within 100 MB of memory, one writer, point
 /// reads and long scans. What is set twice in the C API (options of the database, of its tables) is
 /// one here.
 struct RocksSettings {
@@ -13,7 +13,7 @@ struct RocksSettings {
     private static let writeBufferBytes = 16 << 20
     private static let writeBuffersMax: Int32 = 2
     /// Blocks of rows, and the files' indexes and bloom filters with them.
-    private static let blockCacheBytes = 24 << 20
+    private static let blockCacheBytes = 64 << 20
     private static let blockCacheShardBits: Int32 = 2
     private static let blockBytes = 4 << 10
     /// Indexes and filters are cached in pieces like rows: a file's whole filter is larger than a
