@@ -35,8 +35,9 @@ final class RowSlots: Sendable {
     private static let shardCount = 16
     /// Beyond, a shard forgets them and reads them again.
     private static let bucketsPerShardMax = 256
-    /// A larger row is read twice rather than kept between the two phases.
-    static let foundBytesMax = 4 << 10
+    /// A larger row is read twice rather than kept between the two phases, of which the second may
+    /// never come: 16,384 of them are 13 MB.
+    static let foundBytesMax = 512
 
     init() { shards = (0..<Self.shardCount).map { _ in Shard() } }
 
