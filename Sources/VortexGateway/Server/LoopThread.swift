@@ -96,7 +96,8 @@ public final class LoopThread: TaskExecutor, SerialExecutor, @unchecked Sendable
     /// here.
     private func fireTimers() -> Bool {
         let now = SystemClock.monotonic()
-        let due = timers.filter { $0.deadline <= now }.sorted { $0.order < $1.order }
+        let due = timers.filter { $0.deadline <= now }
+            .sorted { ($0.deadline, $0.order) < ($1.deadline, $1.order) }
         guard !due.isEmpty else { return false }
         timers.removeAll { $0.deadline <= now }
         pthread_mutex_unlock(mutex)
@@ -106,12 +107,16 @@ public final class LoopThread: TaskExecutor, SerialExecutor, @unchecked Sendable
     }
 
     func sleep(nanoseconds: UInt64) async throws(CancellationError) {
+        try await sleep(until: SystemClock.monotonic() &+ nanoseconds)
+    }
+
+    func sleep(until deadline: UInt64) async throws(CancellationError) {
         let id = takeTimerNumber()
         defer { forget(id) }
         do {
             try await withTaskCancellationHandler {
                 try await withCheckedThrowingContinuation { wake in
-                    add(id, SystemClock.monotonic() &+ nanoseconds, wake)
+                    add(id, deadline, wake)
                 }
             } onCancel: {
                 cancel(id)

@@ -1,8 +1,8 @@
 internal import CRocksDB
 
-/// How RocksDB is set up: for 1,000,000 rows of 250 bytes within 100 MB of memory, one writer, point
-/// reads and long scans. What is set twice in the C API (options of the database, of its tables) is
-/// one here.
+/// How RocksDB is set up: for 1,000,000 rows of 250 bytes within 100 MB of memory, one writer,
+/// point reads and long scans. What is set twice in the C API (options of the database, of its
+/// tables) is one here.
 struct RocksSettings {
     let options: OpaquePointer
     let pointReads: OpaquePointer

@@ -11,14 +11,15 @@ import Testing
 
     @Test func `sleepers wake in the order of their deadlines`() {
         let loop = LoopThread()
-        let clock = SystemClock(loop: loop)
         let record = Record()
+        // However late the thread is, and whichever sleep began first.
+        let start = SystemClock.monotonic()
         loop.wait {
             await withTaskGroup(of: Void.self) { group in
                 for milliseconds: UInt64 in [30, 10, 20, 0] {
                     group.addTask {
                         do throws(CancellationError) {
-                            try await clock.sleep(milliseconds: milliseconds)
+                            try await loop.sleep(until: start + milliseconds * 1_000_000)
                         } catch { return }
                         record.woken.withLock { $0.append(milliseconds) }
                     }
@@ -26,6 +27,23 @@ import Testing
             }
         }
         #expect(record.woken.withLock { $0 } == [0, 10, 20, 30])
+    }
+
+    @Test func `sleepers that are due together wake in the order of their deadlines`() {
+        let loop = LoopThread()
+        let record = Record()
+        loop.wait {
+            await withTaskGroup(of: Void.self) { group in
+                for deadline: UInt64 in [3, 1, 2, 0] {
+                    group.addTask {
+                        do throws(CancellationError) { try await loop.sleep(until: deadline) } catch
+                        { return }
+                        record.woken.withLock { $0.append(deadline) }
+                    }
+                }
+            }
+        }
+        #expect(record.woken.withLock { $0 } == [0, 1, 2, 3])
     }
 
     @Test func `a cancelled sleep ends at once`() {
