@@ -9,6 +9,7 @@ internal import VortexCore
 ///   the last batch whole, not known to be synced   written again into a new segment, synced, then
 ///                                                  applied: nothing is answered before that
 ///   a seal as the last batch                       the writer goes on behind it
+///   the tail written again, torn itself            written again from where it stood
 ///   a batch damaged that a later one follows       reported; its records are missing here
 ///   the index older than the journal               replay from its mark
 ///   the index lost or damaged                      replay from the first segment
@@ -112,14 +113,31 @@ struct Recovery {
         }
     }
 
-    /// A segment was made ready and nothing was written to it: its word on where the one before it
-    /// ends does not count.
+    /// A segment was made ready and nothing whole was written to it: its word on where the one
+    /// before it ends does not count. A tail that was being written again, and of which only the
+    /// heads arrived, still stands there.
     private mutating func dropUnbegunSegment() async throws(StoreError) {
         guard let last = segments.last, last.number != applier.mark.segment else { return }
         var walk = SegmentWalk(last, from: 0, knownEnd: nil)
-        guard case .end = try await walk.next() else { return }
+        switch try await walk.next() {
+        case .end: break
+        case .damage: return
+        case .batch(_, let records, _):
+            guard try await isTorn(records, in: last), case .end = try await walk.next() else {
+                return
+            }
+        }
         segments.removeLast()
         try await space.retire(last.number)
+    }
+
+    private func isTorn(
+        _ records: [PlacedRecord], in segment: Segment
+    ) async throws(StoreError) -> Bool {
+        for placed in records where try await SegmentWalk.data(of: placed, in: segment) == nil {
+            return true
+        }
+        return false
     }
 
     /// The batch that the index says was applied last must be there.

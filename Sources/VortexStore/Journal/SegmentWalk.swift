@@ -73,13 +73,27 @@ struct SegmentWalk {
         }
     }
 
+    /// Reads of the same bytes that fail before they count as lost: recovery goes past what it
+    /// takes for damage for good, so one failure that passes must not cost acknowledged records.
+    private static let readAttempts = 3
+
     /// A bad sector is damage, and not the end of the walk.
     private func read(at offset: UInt64, count: Int) async throws(StoreError) -> [UInt8] {
-        do throws(StoreError) {
-            return try await readBytes(segment.file, at: offset, count: count)
-        } catch .disk(let error) where error.errno == DiskError.inputOutputErrno {
-            return []
+        try await Self.read(segment, at: offset, count: count) ?? []
+    }
+
+    /// nil where the bytes cannot be read, after several attempts.
+    private static func read(
+        _ segment: Segment, at offset: UInt64, count: Int
+    ) async throws(StoreError) -> [UInt8]? {
+        for _ in 0..<readAttempts {
+            do throws(StoreError) {
+                return try await readBytes(segment.file, at: offset, count: count)
+            } catch .disk(let error) where error.errno == DiskError.inputOutputErrno {
+                continue
+            }
         }
+        return nil
     }
 
     private func parse(_ bytes: [UInt8]) throws(StoreError) -> BatchHeader? {
@@ -129,14 +143,9 @@ struct SegmentWalk {
         guard case .chunk(let id, _, _, let checksums) = placed.record else {
             return ChunkBuffer(copying: [])
         }
-        let bytes: [UInt8]
-        do throws(StoreError) {
-            bytes = try await readBytes(
-                segment.file, at: UInt64(placed.dataOffset), count: Int(placed.dataLength))
-        } catch .disk(let error) where error.errno == DiskError.inputOutputErrno {
-            return nil
-        }
-        guard bytes.count == Int(placed.dataLength) else { return nil }
+        let read = try await read(
+            segment, at: UInt64(placed.dataOffset), count: Int(placed.dataLength))
+        guard let bytes = read, bytes.count == Int(placed.dataLength) else { return nil }
         let found = bytes.withUnsafeBytes { CRC32C.blocks(of: $0, chunk: id) }
         return found == checksums ? ChunkBuffer(copying: bytes) : nil
     }
