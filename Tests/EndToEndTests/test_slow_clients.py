@@ -1,5 +1,6 @@
 """Clients that take their time, or a great many of them: they cost themselves, not the others."""
 
+import json
 import resource
 import socket
 import time
@@ -13,6 +14,21 @@ from wire import read_head, status_of, target
 CONNECTIONS = 10_000
 # A slow head or body must be cut within this; the server's own deadlines are shorter.
 CUT_SECONDS = 150
+
+
+def timed_out(connection: socket.socket) -> bool:
+    """Waits without a word for the answer that the body took too long, and for the end."""
+    connection.settimeout(0.1)
+    try:
+        answer = connection.recv(4096)
+    except TimeoutError:
+        return False
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert status_of(head) == 408 and b"application/problem+json" in head and b"close" in head.lower(), answer
+    problem = json.loads(body)
+    assert problem["status"] == 408 and problem["instance"].encode() in head, answer
+    assert connection.recv(4096) == b""
+    return True
 
 
 def closed_by_server(connection: socket.socket) -> bool:
@@ -54,7 +70,7 @@ def test_clients_that_do_not_go_on_are_cut_while_others_are_served(server, bucke
         "a body by the byte": (f"PUT {target(bucket, 'slow')} HTTP/1.1\r\nHost: v\r\n"
                                "Content-Length: 1000000\r\n\r\n".encode(), drip),
         "a body that stops": (f"PUT {target(bucket, 'slow')} HTTP/1.1\r\nHost: v\r\n"
-                              f"Content-Length: {8 * MIB}\r\n\r\n".encode() + bytes(3 * MIB), silence),
+                              f"Content-Length: {8 * MIB}\r\n\r\n".encode() + bytes(3 * MIB), timed_out),
         "no word at all": (b"", silence),
         "an answer not read": (f"GET {target(bucket, 'stuck')} HTTP/1.1\r\nHost: v\r\n\r\n".encode(),
                                closed_by_server),

@@ -39,7 +39,8 @@ func httpdConnection(
     let core = Unmanaged<ServerCore>.fromOpaque(context).takeUnretainedValue()
     if vortex_httpd_is_start(code) != 0 {
         let record = ConnectionRecord(
-            socket: vortex_httpd_socket(connection), peer: peerName(vortex_httpd_peer(connection)))
+            socket: vortex_httpd_socket(connection), peer: peerName(vortex_httpd_peer(connection)),
+            isPlain: core.options.certificate == nil)
         record.expect(within: core.options.idleSeconds)
         core.connections.add(record)
         entry.pointee = Unmanaged.passRetained(record).toOpaque()

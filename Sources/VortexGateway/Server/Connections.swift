@@ -7,14 +7,18 @@ internal import Synchronization
 final class ConnectionRecord: Sendable {
     let socket: Int32
     let peer: String
+    /// With TLS nothing can be said past the library.
+    private let isPlain: Bool
     /// Monotonic nanoseconds; zero while the connection waits for us and not for its client.
     private let deadline = Atomic<UInt64>(0)
     private let wasCut = Atomic<Bool>(false)
-    private let bodyExpected = Atomic<Bool>(false)
+    /// The request whose body is on its way, and nothing of its answer.
+    private let receiving = Mutex<String?>(nil)
 
-    init(socket: Int32, peer: String) {
+    init(socket: Int32, peer: String, isPlain: Bool) {
         self.socket = socket
         self.peer = peer
+        self.isPlain = isPlain
     }
 
     func expect(within seconds: UInt64) {
@@ -30,12 +34,14 @@ final class ConnectionRecord: Sendable {
         return limit != 0 && now > limit
     }
     /// A request's body is on its way: the client must not hang up.
-    func expectBody(_ isExpected: Bool) { bodyExpected.store(isExpected, ordering: .relaxed) }
+    func expectBody(of requestID: String) { receiving.withLock { $0 = requestID } }
+    /// It is over; the answer may go out.
+    func endBody() { receiving.withLock { $0 = nil } }
 
     /// The client closed its side before its body was whole, and nothing of it is left to read.
     /// libmicrohttpd does not notice that where the end came while the connection was suspended.
     var hasHungUp: Bool {
-        guard bodyExpected.load(ordering: .relaxed), deadline.load(ordering: .relaxed) != 0 else {
+        guard deadline.load(ordering: .relaxed) != 0, receiving.withLock({ $0 != nil }) else {
             return false
         }
         var byte: UInt8 = 0
@@ -47,6 +53,34 @@ final class ConnectionRecord: Sendable {
     func cut() {
         wasCut.store(true, ordering: .relaxed)
         shutdown(socket, Int32(SHUT_RDWR))
+    }
+
+    /// Cuts a client that is too slow. libmicrohttpd cannot answer in the middle of a body, so the
+    /// 408 goes past it: no byte of another answer is sent before `endBody`, which waits here.
+    func timeOut() {
+        receiving.withLock { requestID in
+            if isPlain, let requestID {
+                let answer = RequestTimeout.bytes(requestID: requestID)
+                _ = send(socket, answer, answer.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL))
+            }
+            cut()
+        }
+    }
+}
+
+/// The answer to a request whose body does not come, as it goes over the wire.
+enum RequestTimeout {
+    static func bytes(requestID: String) -> [UInt8] {
+        let response = Problem(.requestTimeout, "The body did not come in time.")
+            .response(requestID: requestID)
+        var head = "HTTP/1.1 408 Request Timeout\r\n"
+        for (name, value) in response.headers { head += "\(name): \(value)\r\n" }
+        guard case .bytes(let body) = response.content else {
+            preconditionFailure("a problem has its content in memory")
+        }
+        head += "x-request-id: \(requestID)\r\nConnection: close\r\n"
+        head += "Content-Length: \(body.count)\r\n\r\n"
+        return Array(head.utf8) + body
     }
 }
 
@@ -74,7 +108,7 @@ final class Connections: Sendable {
         records.withLock { records in
             for record in records.values {
                 if record.isLate(at: now), !record.isCut {
-                    record.cut()
+                    record.timeOut()
                     cutCount.add(1, ordering: .relaxed)
                 } else if record.hasHungUp {
                     record.hangUp()

@@ -184,8 +184,9 @@ public final class Exchange: TaskExecutor, @unchecked Sendable {
             defer { state.jobs = [] }
             return state.jobs
         }
-        record.expectBody(false)
+        record.endBody()
         if aborted {
+            if record.isCut, status == 0 { status = 408 }
             requestBody.abort(record.isCut ? .bodyTimedOut : .bodyAborted)
             task?.cancel()
         }

@@ -68,14 +68,14 @@ extension Exchange {
             if hasAnswered {
                 if mustRefuseNow { return queue() }
                 isBegun = true
-                record.expectBody(true)
+                record.expectBody(of: head.requestID)
                 record.expect(within: server.options.bodySeconds)
                 if leave() { return vortex_yes }
                 continue
             }
             if requestBody.wasAsked {
                 isBegun = true
-                record.expectBody(true)
+                record.expectBody(of: head.requestID)
                 record.expect(within: server.options.bodySeconds)
                 if leave() { return vortex_yes }
                 continue
@@ -139,7 +139,7 @@ extension Exchange {
     func bodyEnded() -> MHD_Result {
         if !isBodyEnded {
             isBodyEnded = true
-            record.expectBody(false)
+            record.endBody()
             requestBody.end()
         }
         while true {

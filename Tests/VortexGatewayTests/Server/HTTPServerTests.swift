@@ -133,11 +133,13 @@ import Testing
         #expect(small.answer()?.status == 500)
     }
 
-    @Test func `a client that does not go on with its body is cut`() throws {
+    @Test func `a client that does not go on with its body is told so and cut`() throws {
         let fixture = try ServerFixture { $0.bodySeconds = 0 }
         let client = RawClient(port: fixture.port)
         client.send("PUT /sum HTTP/1.1\r\nHost: a\r\nContent-Length: 500\r\n\r\nabc")
         #expect(fixture.ticks { fixture.handler.total > 0 && fixture.server.requestsInFlight == 0 })
+        let answer = try #require(client.answer())
+        #expect(answer.status == 408 && answer.closes)
         #expect(client.isEnded)
     }
 
