@@ -17,14 +17,26 @@ let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto"
 let arguments: Target.Dependency = .product(
     name: "ArgumentParser", package: "swift-argument-parser")
 
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+    .product(name: "NIOSSL", package: "swift-nio-ssl"),
+    .product(name: "X509", package: "swift-certificates"),
+    .product(name: "SwiftASN1", package: "swift-asn1"),
+]
+
 let package = Package(
     name: "VortexNetFS",
     products: [.executable(name: "vortex", targets: ["vortex"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     ],
     targets: [
         // The C edges: module maps over Debian's libraries, with static inline shims where a macro
@@ -49,14 +61,21 @@ let package = Package(
             name: "VortexCluster", dependencies: ["VortexCore", "VortexStore", logging, deque],
             swiftSettings: house),
         .target(
+            name: "VortexNet", dependencies: ["VortexCore", crypto, logging] + nio,
+            swiftSettings: house),
+        .target(
+            name: "VortexSimulator",
+            dependencies: ["VortexCore", "VortexStore", "VortexCluster", collections],
+            swiftSettings: house),
+        .target(
             name: "VortexGateway",
             dependencies: ["VortexCore", "VortexCluster", "CHttpd", crypto, logging, deque],
             swiftSettings: house),
         .executableTarget(
             name: "vortex",
             dependencies: [
-                "VortexCore", "VortexStore", "VortexCluster", "VortexGateway", "CCurl",
-                "CProcess", arguments, logging,
+                "VortexCore", "VortexStore", "VortexCluster", "VortexNet", "VortexGateway",
+                "VortexSimulator", "CCurl", "CProcess", arguments, logging,
             ],
             swiftSettings: house),
 
@@ -69,6 +88,13 @@ let package = Package(
         .testTarget(
             name: "VortexClusterTests",
             dependencies: ["VortexCore", "VortexStore", "VortexCluster"],
+            swiftSettings: house),
+        .testTarget(
+            name: "VortexNetTests", dependencies: ["VortexCore", "VortexNet"] + nio,
+            swiftSettings: house),
+        .testTarget(
+            name: "VortexSimulatorTests",
+            dependencies: ["VortexCore", "VortexStore", "VortexCluster", "VortexSimulator"],
             swiftSettings: house),
         .testTarget(
             name: "VortexGatewayTests",

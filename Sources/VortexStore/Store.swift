@@ -14,9 +14,14 @@ public struct StoreOptions: Sendable {
     public var reserveBytes: UInt64
     /// Of a new directory; nil takes a size that suits the disk.
     public var segmentBytes: UInt64?
-    public init(reserveBytes: UInt64 = 64 << 20, segmentBytes: UInt64? = nil) {
+    /// The cluster of a new directory; nil makes one of its own.
+    public var cluster: ClusterID?
+    public init(
+        reserveBytes: UInt64 = 64 << 20, segmentBytes: UInt64? = nil, cluster: ClusterID? = nil
+    ) {
         self.reserveBytes = reserveBytes
         self.segmentBytes = segmentBytes
+        self.cluster = cluster
     }
 }
 
@@ -41,7 +46,8 @@ public final class Store: Sendable {
                 try await disk.space().totalBytes
             }
             let made = DataIdentity(
-                cluster: ClusterID(high: entropy.next(), low: entropy.next()),
+                cluster: options.cluster
+                    ?? ClusterID(high: entropy.next(), low: entropy.next()),
                 node: NodeID(entropy.next() | 1),
                 segmentBytes: options.segmentBytes
                     ?? DataIdentity.segmentBytes(forDiskOf: total))

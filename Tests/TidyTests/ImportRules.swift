@@ -13,13 +13,21 @@ enum ImportRules {
             "VortexCore", "VortexStore", "Logging", "OrderedCollections", "DequeModule",
             "Synchronization",
         ],
+        "VortexNet": [
+            "VortexCore", "NIOCore", "NIOPosix", "NIOSSL", "X509", "SwiftASN1", "Crypto", "Logging",
+            "Glibc", "OrderedCollections", "DequeModule", "Synchronization",
+        ],
+        "VortexSimulator": [
+            "VortexCore", "VortexStore", "VortexCluster", "OrderedCollections", "DequeModule",
+            "Synchronization",
+        ],
         "VortexGateway": [
             "VortexCore", "VortexCluster", "CHttpd", "Crypto", "Logging", "Glibc",
             "OrderedCollections", "DequeModule", "Synchronization",
         ],
         "vortex": [
-            "VortexCore", "VortexStore", "VortexCluster", "VortexGateway", "CCurl", "CHttpd",
-            "CProcess",
+            "VortexCore", "VortexStore", "VortexCluster", "VortexNet", "VortexGateway",
+            "VortexSimulator", "CCurl", "CHttpd", "CProcess",
             "ArgumentParser", "Logging", "Crypto", "Glibc", "OrderedCollections", "DequeModule",
             "Synchronization",
         ],

@@ -19,6 +19,9 @@ public final class ChunkBuffer: @unchecked Sendable {
             ?? UnsafeMutableRawPointer.allocate(byteCount: max(capacity, 1), alignment: 4096)
     }
 
+    /// An empty buffer of no pool.
+    public convenience init(capacity: Int) { self.init(capacity: capacity, pool: nil) }
+
     /// A buffer of no pool, with these bytes.
     public convenience init(copying bytes: [UInt8]) {
         self.init(capacity: bytes.count, pool: nil)

@@ -1,0 +1,21 @@
+internal import Synchronization
+public import VortexCore
+
+/// SplitMix64 (Steele et al., 2014): all randomness of a simulated run comes from its seed.
+public final class SimulatedEntropy: Entropy {
+    private let state: Mutex<UInt64>
+
+    public init(seed: UInt64) { state = Mutex(seed) }
+
+    public func next() -> UInt64 {
+        state.withLock { state in
+            state &+= 0x9E37_79B9_7F4A_7C15
+            var mixed = state
+            mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
+            mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
+            return mixed ^ mixed >> 31
+        }
+    }
+
+    public func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
+}
