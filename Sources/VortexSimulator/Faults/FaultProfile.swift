@@ -11,6 +11,8 @@ public enum FaultProfile: String, CaseIterable, Sendable {
     case clocks
     case everything
 
+    var touchesDisks: Bool { self == .disk || self == .everything }
+
     enum Fault: Sendable {
         case loss, duplication, delay, cut, oneWayCut
         case kill, powerCut, powerCutOfAll

@@ -25,7 +25,7 @@ struct Storm: Sendable {
     func run() async {
         guard !faults.isEmpty else { return }
         // Some runs are rough, some have a fault or two.
-        let pause = entropy.within(100_000_000..<1_500_000_000)
+        let pause = entropy.within(30_000_000..<800_000_000)
         while await around.executor.sleep(nanoseconds: entropy.within(0..<2 * pause)) {
             let fault = faults[entropy.below(faults.count)]
             around.trace.note(.fault, text: "\(fault)")
@@ -71,8 +71,8 @@ struct Storm: Sendable {
         case .duplication: weather.setDuplication(perMille: 10 + entropy.below(300))
         case .delay:
             weather.setTail(
-                perMille: 100 + entropy.below(400), nanosecondsMax: entropy.within(
-                    10_000_000..<3_000_000_000))
+                perMille: 100 + entropy.below(400),
+                nanosecondsMax: entropy.within(10_000_000..<3_000_000_000))
         case .cut, .oneWayCut:
             let count = 1 + entropy.below(max(1, nodes.count / 2))
             var rest = Array(0..<nodes.count)

@@ -129,7 +129,7 @@ final class SimulatedNode: Sendable {
             around.trace.note(.started, UInt64(place), number)
             await live(life, disk, index)
             finish(life, .kill)
-            _ = await around.executor.sleep(nanoseconds: entropy.within(1_000_000..<50_000_000))
+            _ = await around.executor.sleep(nanoseconds: entropy.within(10_000_000..<200_000_000))
         }
     }
 
@@ -185,8 +185,9 @@ final class SimulatedNode: Sendable {
     private func fails(_ life: Life, _ error: StoreError, _ what: String) {
         guard life.isAlive else { return }
         switch error {
-        case .disk, .stopped: break
-        case .full, .damaged, .notFound, .index, .coding, .refused:
+        // A full disk has no room to write a journal's tail again: it starts when it has some.
+        case .disk, .stopped, .full: break
+        case .damaged, .notFound, .index, .coding, .refused:
             around.verdict.fail("node \(place): \(what): \(error)")
         }
         // After a failed sync as after any other: nobody knows what is durable.

@@ -67,8 +67,12 @@ struct FinalChecks: Sendable {
 
     private func garbageGoes() async {
         var left: [String] = []
-        for _ in 0..<Self.garbageRoundsMax {
-            _ = await around.executor.sleep(nanoseconds: Self.roundNanoseconds)
+        for round in 0..<2 * Self.garbageRoundsMax {
+            // What a finished upload's row names stays as long as its answer is owed.
+            let pause =
+                round == Self.garbageRoundsMax
+                ? Limits.answerLifetimeMilliseconds * 1_000_000 : Self.roundNanoseconds
+            _ = await around.executor.sleep(nanoseconds: pause)
             left = await garbage()
             if left.isEmpty { return }
         }

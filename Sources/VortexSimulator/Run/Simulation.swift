@@ -106,7 +106,7 @@ public struct Simulation: Sendable {
     ) -> SimulatedClient {
         SimulatedClient(
             number: number, gateways: nodes, history: history, around: around,
-            entropy: entropy.fork())
+            readsMayFail: settings.faults.touchesDisks, entropy: entropy.fork())
     }
 
     /// The clients work, in the storm, until each has done its share.

@@ -23,14 +23,17 @@ final class SimulatedClient: Sendable {
     let history: History
     let verdict: Verdict
     let executor: SimulatedExecutor
+    /// Disks may fail to read what they hold.
+    let readsMayFail: Bool
     private let trace: Trace
     private let gateways: [SimulatedNode]
     private let gateway: Mutex<Int>
 
     init(
         number: Int, gateways: [SimulatedNode], history: History, around: Surroundings,
-        entropy: SimulatedEntropy
+        readsMayFail: Bool, entropy: SimulatedEntropy
     ) {
+        self.readsMayFail = readsMayFail
         self.number = number
         self.entropy = entropy
         self.history = history

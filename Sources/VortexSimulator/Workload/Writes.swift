@@ -55,7 +55,7 @@ extension SimulatedClient {
     }
 
     struct Done: Sendable {
-        var existed: Bool
+        var existed: Bool?
         var tag: String?
     }
 
@@ -75,7 +75,9 @@ extension SimulatedClient {
             }
             let began = history.moment()
             switch await ask("\(action) \(place.key)", body) {
-            case .value(let done):
+            case .value(var done):
+                // What a complete that was cut short found, its retry does not know.
+                if isRefusalKept, attempt > 0 { done.existed = nil }
                 if case .put(let tag) = action, done.tag != tag {
                     verdict.fail("\(place.key): stored \(tag), acknowledged \(done.tag ?? "")")
                 }
