@@ -1,7 +1,7 @@
 internal import Synchronization
 
-/// Everything that happens in a run, in order, as one number: two runs with the same number were the
-/// same run. With a sink, also a line for each event.
+/// Everything that happens in a run, in order, as one number: runs with the same number were the
+/// same. With a sink, also a line for each event.
 public final class Trace: Sendable {
     public typealias Sink = @Sendable (String) -> Void
 

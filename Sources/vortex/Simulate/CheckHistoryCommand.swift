@@ -112,7 +112,7 @@ extension ClientLog.Line {
         if case .bool(let value)? = json["existed"] { existed = value }
     }
 
-    /// Of nanoseconds since 1970 the last 256 are lost, for all alike: what was before stays before,
+    /// Of nanoseconds since 1970 the last 256 are lost, for all alike: what was before stays so,
     /// or becomes concurrent.
     private static func count(_ value: JSONValue?) -> UInt64? {
         guard case .number(let number)? = value, number >= 0, number < 9.2e18 else { return nil }
