@@ -31,6 +31,7 @@ SIZES = [16, 100, KIB, 4 * KIB, 4 * KIB, 16 * KIB, 64 * KIB, 64 * KIB + 1, 300 *
 ABSENT = "absent"
 HOT_KEYS = 6
 COLD_KEYS = 150
+FRESH_SECONDS = 5.0
 LOST = (OSError, EOFError, http.client.HTTPException)
 _RANDOM = random.Random(7).randbytes(64 * KIB)
 _numbers = itertools.count(1)
@@ -152,12 +153,20 @@ class Client:
         if op == "get" and answer.status == 200:
             entry["digest"] = digest(answer.body)
         self.log.write(json.dumps(entry) + "\n")
-        self.learn(op, key, answer, before, after, entry["digest"])
+        self.learn(op, key, answer, headers, before, after, entry["digest"])
 
     def session(self, gateway):
-        if gateway not in self.sessions:
-            self.sessions[gateway] = gateway.place.session(timeout=self.load.timeout)
-        return self.sessions[gateway]
+        """A connection that is fresh: a server may close one that idles, and one of a process that
+        is gone is no use. Neither is the cluster's fault."""
+        now, known = time.monotonic(), self.sessions.get(gateway)
+        if known and (known.pid != gateway.pid or now - known.used > FRESH_SECONDS):
+            self.sessions.pop(gateway).connection.close()
+            known = None
+        if not known:
+            known = self.sessions[gateway] = gateway.place.session(timeout=self.load.timeout)
+            known.pid = gateway.pid
+        known.used = now
+        return known
 
     def expect(self, op, answer, headers) -> None:
         allowed = {"put": (200, 201), "delete": (204,), "get": (200, 404), "head": (200, 404)}[op]
@@ -167,12 +176,15 @@ class Client:
         if answer.status == 404 and op == "get":
             assert answer.problem == "no-such-object", answer.body
 
-    def learn(self, op, key, answer, before, after, found) -> None:
+    def learn(self, op, key, answer, condition, before, after, found) -> None:
         """What the answer says about the key; a cold key's must be what this client left there."""
         own = key.startswith("cold/")
         etag = answer.header("ETag")
         if op in ("put", "delete"):
             self.acknowledged += answer.status != 412
+            if own and len(before) == 1 and op == "put" and condition:
+                due = "If-None-Match" in condition and before != {ABSENT}
+                assert (answer.status == 412) == due, (key, condition, before, answer.status)
             if answer.status == 412:
                 self.may_hold[key] = before
                 self.etags.pop(key, None)
