@@ -1,4 +1,4 @@
-"""Several nodes as processes on this machine, that make one cluster: started, hurt, healed, and asked.
+"""Several nodes as processes on this machine that make one cluster: started, hurt, healed, asked.
 
 Nodes are killed and stopped by their own pid only, and all are gone when the test is.
 """
@@ -73,7 +73,7 @@ class Node(Server):
 
 
 class Cluster:
-    """N nodes with a common secret. They join one after the other, each when the cluster is whole."""
+    """N nodes with a common secret. They join one by one, each when the cluster is whole."""
 
     def __init__(self, directory: Path, flags=()):
         self.directory = Path(directory)
@@ -143,7 +143,8 @@ class Cluster:
 
         def unnoticed() -> str | None:
             for node in self.others(*hurt):
-                seen = {one["address"] for one in node.status()["nodes"] if one["health"] != "alive"}
+                seen = {one["address"] for one in node.status()["nodes"]
+                        if one["health"] != "alive"}
                 if seen != addresses:
                     return f"{node.directory.name} suspects {seen}, not {addresses}"
             return None
@@ -169,7 +170,8 @@ class Cluster:
 
     def verified_copies(self, bucket: str, key: str, by: int = 0) -> list[int]:
         """For each chunk, how many copies a gateway has just read and found good."""
-        answer = self.nodes[by].call("GET", target(bucket, key).replace("/objects/", "/placement/", 1))
+        path = target(bucket, key).replace("/objects/", "/placement/", 1)
+        answer = self.nodes[by].call("GET", path)
         assert answer.status == 200, (answer.status, answer.body[:300])
         return [sum(copy["state"] == "verified" for copy in chunk["copies"])
                 for chunk in answer.json()["chunks"]]
@@ -217,7 +219,7 @@ def until(complaint, seconds: float, interval: float = 0.1) -> None:
 
 
 def passed(seconds: float):
-    """A condition for `poll`: true when so much time has gone by. For loads that only have to last."""
+    """A condition for `poll`: true when so much time has gone by."""
     end = time.monotonic() + seconds
     return lambda: time.monotonic() >= end
 

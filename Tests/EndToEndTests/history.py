@@ -1,12 +1,13 @@
 """Clients that use a cluster in every way, never retry, and write down what they did and saw.
 
-Each client sends one request at a time through changing gateways, and logs it for `vortex check-history`, one JSON
-object per line and request. A request whose answer was lost, or was a 5xx, may or may not have had its effect: it has
-no end and no status, and the client goes on under a new number, as one who never came back and one who just came.
+Each client sends one request at a time through changing gateways, and logs it for
+`vortex check-history`, one JSON object per line and request. A request whose answer was lost, or
+was a 5xx, may or may not have had its effect: it has no end and no status, and the client goes on
+under a new number, as one who never came back and one who just came.
 
-Hot keys belong to all: whether their histories make sense is the checker's to say. Cold keys belong to one client each,
-so that what may be under them is known here: the last acknowledged state, and the states asked for since whose
-outcome is unknown.
+Hot keys belong to all: whether their histories make sense is the checker's to say. Cold keys belong
+to one client each, so that what may be under them is known here: the last acknowledged state, and
+the states asked for since whose outcome is unknown.
 """
 
 import hashlib
@@ -62,7 +63,7 @@ class Failure:
 
 @dataclass
 class Client:
-    """One thread. Its `number` in the log changes after each unknown outcome; its keys stay its own."""
+    """One thread. Its `number` in the log changes after each unknown outcome; its keys do not."""
 
     load: "Load"
     index: int
@@ -217,7 +218,8 @@ class Client:
 class Load:
     """Clients in threads, on gateways that may change: `gateways` may be replaced at any time."""
 
-    def __init__(self, gateways, bucket, directory, seed, clients=9, sizes=SIZES, timeout=30, hot=0.2):
+    def __init__(self, gateways, bucket, directory, seed, clients=9, sizes=SIZES, timeout=30,
+                 hot=0.2):
         self.gateways, self.bucket, self.seed = list(gateways), bucket, seed
         self.sizes, self.timeout, self.hot = sizes, timeout, hot
         self.directory = directory / f"history-{next(_numbers)}"
@@ -295,8 +297,9 @@ class Load:
             for node, states in zip(nodes, found):
                 assert values is None or states[key] in values, (
                     f"{node.directory.name}: {key} holds {states[key]}, not one of {values}")
-        # A write whose outcome was unknown may still have come in between; a second look is the same.
-        unsure = {key: None for key, values in expected.items() if values is None or len(values) > 1}
+        # A write whose outcome was unknown may have come in between; a second look is the same.
+        unsure = {key: None for key, values in expected.items()
+                  if values is None or len(values) > 1}
         if unsure:
             with ThreadPoolExecutor(len(nodes)) as pool:
                 again = list(pool.map(lambda node: self.read(node, unsure), nodes))

@@ -1,17 +1,20 @@
-"""Nodes that join a running cluster, and those that may not: strangers, wrong secrets, hostile bytes."""
+"""Nodes that join a running cluster, and those that may not: strangers, wrong secrets, hostile
+bytes."""
 
 import random
 import shutil
 import socket
 import ssl
 import stat
+import tempfile
+from pathlib import Path
 
 import pytest
 
 from cluster import REPLICAS, Cluster, Node, remove, until
 from history import Load
 from payload import seeded
-from server import poll
+from server import free_port, poll
 from wire import target
 
 # How far from its equal share of copies a node may be.
@@ -87,9 +90,8 @@ def stranger(cluster3, run_directory):
     made = []
 
     def make(secret) -> Node:
-        directory = run_directory / f"stranger-{len(made)}-{random.randrange(1 << 32):08x}"
-        node = Node(directory, secret or directory / "secret", cluster3.nodes[0].address)
-        directory.mkdir()
+        directory = Path(tempfile.mkdtemp(prefix="stranger-", dir=run_directory))
+        node = Node(directory, secret, cluster3.nodes[0].address)
         made.append(node)
         return node
     yield make
@@ -111,16 +113,20 @@ def test_a_wrong_secret_is_refused(cluster3, cluster_bucket, stranger, run_direc
         joiner = stranger(other.secret)
         words = joiner.refusal()
     assert "secret" in words.lower(), words
-    assert len([line for line in joiner.log().splitlines() if line.strip()]) <= 10, "clear, not long"
+    assert len([line for line in joiner.log().splitlines() if line.strip()]) <= 10, "clear and short"
     undisturbed(cluster3, cluster_bucket)
-    joiner.secret = cluster3.directory / "none"
-    assert "secret" in joiner.refusal().lower(), "a joiner does not make a secret"
+
+
+def test_a_joiner_makes_no_secret_of_its_own(cluster3, stranger):
+    joiner = stranger(cluster3.directory / "none")
+    assert "secret" in joiner.refusal().lower()
     assert not joiner.secret.exists()
+    assert not cluster3.unsettled()
 
 
 def test_a_join_that_reaches_nobody_says_so(cluster3, stranger):
     joiner = stranger(cluster3.secret)
-    joiner.join = f"127.0.0.1:{joiner.place.port}"  # nobody listens there yet
+    joiner.join = f"127.0.0.1:{free_port()}"
     joiner.spawn()
     until(lambda: None if joiner.join in joiner.log() + joiner.output() else joiner.log(), 60)
     assert not cluster3.unsettled()
