@@ -138,7 +138,7 @@ class Cluster:
         return None
 
     def wait_suspect(self, *hurt: Node, seconds: float = SUSPECT_SECONDS) -> None:
-        """Waits until the healthy nodes see that these are not."""
+        """Waits until the healthy nodes see that these are not, and that all others are."""
         addresses = {node.address for node in hurt}
 
         def unnoticed() -> str | None:

@@ -1,7 +1,8 @@
-"""Machines of their own, as network namespaces: each with its address, on one switch, and cut off at will.
+"""Machines of their own, as network namespaces: each with its address, on one switch, and cut off
+at will.
 
-The switch is a namespace, too, so that nothing of it is seen outside, and all addresses are free. Names carry this
-process's id; all is removed at the end. Needs root.
+The switch is a namespace, too, so that nothing of it is seen outside, and all addresses are free.
+Names carry this process's id; all is removed at the end. Needs root.
 """
 
 import itertools

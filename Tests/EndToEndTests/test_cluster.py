@@ -151,7 +151,7 @@ def test_a_request_repeated_elsewhere_gets_the_first_answer(cluster3, cluster_bu
     assert_problem(other, other.status, "idempotency-mismatch")
     cluster3.put(cluster_bucket, "k", b"second", 2)
     assert cluster3.put(cluster_bucket, "k", data, 1, headers).status == 201
-    assert cluster3.get_everywhere(cluster_bucket, "k") == b"second", "a repeat undid what came after"
+    assert cluster3.get_everywhere(cluster_bucket, "k") == b"second", "it undid a later one"
 
 
 def test_an_idempotent_request_at_three_gateways_at_once_has_one_effect(cluster3, cluster_bucket):

@@ -113,7 +113,8 @@ def test_a_wrong_secret_is_refused(cluster3, cluster_bucket, stranger, run_direc
         joiner = stranger(other.secret)
         words = joiner.refusal()
     assert "secret" in words.lower(), words
-    assert len([line for line in joiner.log().splitlines() if line.strip()]) <= 10, "clear and short"
+    lines = [line for line in joiner.log().splitlines() if line.strip()]
+    assert len(lines) <= 10, "clear and short"
     undisturbed(cluster3, cluster_bucket)
 
 

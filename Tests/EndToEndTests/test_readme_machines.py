@@ -1,8 +1,9 @@
 """README's three machines, in three namespaces, by the commands that README has, exactly as written.
 
-They are the fenced sh blocks behind the comments first, second and third. Each runs on a machine of its own that sees
-its own /etc/vortex, /srv/vortex and home; the names of hosts below are in every machine's /etc/hosts. `sudo` and `scp`
-are small programs of this test, since these machines have neither users nor an SSH server.
+They are the fenced sh blocks behind the comments first, second and third. Each runs on a machine of
+its own that sees its own /etc/vortex, /srv/vortex and home; the names of hosts below are in every
+machine's /etc/hosts. `sudo` and `scp` are small programs of this test, since these machines have
+neither users nor an SSH server.
 """
 
 import json
@@ -12,7 +13,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -22,12 +23,12 @@ from machines import Machine, Network
 from server import BINARY, ROOT
 
 ORDER = ["first", "second", "third"]
-# What README calls the machines -> what they are called here; the same for paths. Nothing else differs.
+# The machines' addresses and names, and what of README is written otherwise here; no more differs.
 PREFIX = "10.0.0"
 HOSTS = {1: "first", 2: "second", 3: "third"}
 SUBSTITUTED: dict[str, str] = {}
 # Directories that each machine has of its own: README's paths are not touched.
-OWN_DIRECTORIES = ["/etc/vortex", "/srv/vortex", "/var/lib/vortex", "/root"]
+OWN_DIRECTORIES = ["/etc/vortex", "/srv/vortex", "/var/lib/vortex"]
 DEFAULT_HTTP = "127.0.0.1:8080"
 
 
@@ -49,7 +50,12 @@ SCP = """#!/bin/sh
 for last; do :; done
 here() {
     case "$1" in
-        *:*) host=${1%%:*}; host=${host##*@}; echo "$MACHINES/$host/tree${1#*:}" ;;
+        *:*)
+            host=${1%%:*} path=${1#*:} host=${host##*@}
+            case "$path" in
+                /*) echo "$MACHINES/$host/tree$path" ;;
+                *) echo "$MACHINES/$host/home/${path#"~/"}" ;;
+            esac ;;
         *) echo "$1" ;;
     esac
 }
@@ -70,26 +76,23 @@ class ReadmeMachine:
     root: Path
     script: str
     process: subprocess.Popen | None = None
-    binds: list[str] = field(default_factory=list)
 
     def prepare(self) -> None:
         for directory in OWN_DIRECTORIES:
             (self.root / self.name / f"tree{directory}").mkdir(parents=True)
-        home = self.root / self.name / "home"
-        home.mkdir()
-        (home / "vortex").symlink_to(BINARY)
+        (self.root / self.name / "home").mkdir()
 
     def inside(self, *words: str) -> list[str]:
         """A command on this machine, with its own directories in a mount namespace."""
         tree = self.root / self.name / "tree"
-        binds = [f"mkdir -p {one} && mount --bind {tree}{one} {one}" for one in OWN_DIRECTORIES]
+        binds = [f"mount --bind {tree}{one} {one}" for one in OWN_DIRECTORIES]
         shell = " && ".join(["mount --make-rprivate /", *binds, 'cd "$WORK"', 'exec "$@"'])
         return self.machine.command("unshare", "--mount", "sh", "-c", shell, "sh", *words)
 
     def environment(self) -> dict[str, str]:
-        tools = self.root / "bin"
-        return {**os.environ, "PATH": f"{tools}:{BINARY.parent}:{os.environ['PATH']}",
-                "MACHINES": str(self.root), "WORK": str(self.root / self.name / "home")}
+        home = str(self.root / self.name / "home")
+        return {**os.environ, "PATH": f"{self.root}/bin:{BINARY.parent}:{os.environ['PATH']}",
+                "MACHINES": str(self.root), "WORK": home, "HOME": home}
 
     def start(self) -> None:
         with open(self.root / self.name / "output", "ab") as output:
@@ -144,7 +147,8 @@ def readme_machines():
     blocks = steps()
     missing = [name for name in ORDER if name not in blocks]
     if missing:
-        pytest.skip(f"README.md has no blocks marked {', '.join(f'<!-- {one} -->' for one in missing)}")
+        pytest.skip(f"README.md has no sh blocks behind the comments {', '.join(missing)}")
+    made_here = [one for one in map(Path, OWN_DIRECTORIES) if not one.exists()]
     root = Path(tempfile.mkdtemp(prefix="vx-readme-"))
     (root / "bin").mkdir()
     for name, text in {"scp": SCP, "sudo": '#!/bin/sh\nexec "$@"\n'}.items():
@@ -154,6 +158,8 @@ def readme_machines():
         made = [ReadmeMachine(machine, name, root, blocks[name])
                 for machine, name in zip(network.machines, ORDER)]
         try:
+            for path in made_here:
+                path.mkdir(parents=True)
             for one in made:
                 one.prepare()
             yield made
@@ -162,6 +168,8 @@ def readme_machines():
                 one.end()
                 if one.process:
                     print(f"---- {one.name}:\n{one.script}\n{one.output()[-3000:]}")
+            for path in made_here:
+                path.rmdir()
     shutil.rmtree(root)
 
 
