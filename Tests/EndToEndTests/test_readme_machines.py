@@ -1,4 +1,4 @@
-"""README's three machines, in three namespaces, by the commands that README has, exactly as written.
+"""README's three machines, in three namespaces, by the commands that README has, as written.
 
 They are the fenced sh blocks behind the comments first, second and third. Each runs on a machine of
 its own that sees its own /etc/vortex, /srv/vortex and home; the names of hosts below are in every
