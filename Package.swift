@@ -21,7 +21,6 @@ let nio: [Target.Dependency] = [
     .product(name: "NIOCore", package: "swift-nio"),
     .product(name: "NIOPosix", package: "swift-nio"),
     .product(name: "NIOSSL", package: "swift-nio-ssl"),
-    .product(name: "X509", package: "swift-certificates"),
     .product(name: "SwiftASN1", package: "swift-asn1"),
 ]
 
@@ -31,7 +30,6 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
-        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -61,7 +59,7 @@ let package = Package(
             name: "VortexCluster", dependencies: ["VortexCore", "VortexStore", logging, deque],
             swiftSettings: house),
         .target(
-            name: "VortexNet", dependencies: ["VortexCore", crypto, logging] + nio,
+            name: "VortexNet", dependencies: ["VortexCore", crypto, logging, deque] + nio,
             swiftSettings: house),
         .target(
             name: "VortexSimulator",
@@ -90,7 +88,7 @@ let package = Package(
             dependencies: ["VortexCore", "VortexStore", "VortexCluster"],
             swiftSettings: house),
         .testTarget(
-            name: "VortexNetTests", dependencies: ["VortexCore", "VortexNet"] + nio,
+            name: "VortexNetTests", dependencies: ["VortexCore", "VortexNet", crypto, logging] + nio,
             swiftSettings: house),
         .testTarget(
             name: "VortexSimulatorTests",

@@ -31,6 +31,16 @@ extension Store {
         try lookUp(IndexKey.note(name)) { Array($0.dropFirst(RecordPlace.encodedBytes)) }
     }
 
+    /// Names and values of all notes that begin so.
+    public func notes(prefix: String) throws(StoreError) -> [(name: String, value: [UInt8])] {
+        try index.entries(prefix: IndexKey.note(prefix), limit: .max).map { key, value in
+            (
+                String(decoding: key.dropFirst(), as: UTF8.self),
+                Array(value.dropFirst(RecordPlace.encodedBytes))
+            )
+        }
+    }
+
     /// What purges have raised the partition's horizon to.
     public func horizon(_ partition: UInt16) throws(StoreError) -> Ballot {
         try lookUp(IndexKey.horizon(partition)) { (bytes) throws(CodingError) in

@@ -66,12 +66,14 @@ extension Store {
         return rows
     }
 
-    /// Blobs that rows stopped naming before that moment, oldest first.
+    /// Blobs that rows stopped naming before that moment, oldest first, behind `after`.
     public func unnamed(
-        before milliseconds: UInt64, limit: Int
+        before milliseconds: UInt64, after: UnnamedBlob? = nil, limit: Int
     ) throws(StoreError) -> [UnnamedBlob] {
         var found: [UnnamedBlob] = []
-        for (key, value) in try index.entries(prefix: IndexKey.unnamedAll, limit: limit) {
+        let last = after.map { IndexKey.unnamed($0.sinceMilliseconds, $0.blob) }
+        let entries = try index.entries(prefix: IndexKey.unnamedAll, after: last, limit: limit)
+        for (key, value) in entries {
             do throws(CodingError) {
                 let (since, blob) = try ByteReader.decode(key) { (reader) throws(CodingError) in
                     try reader.skip(1)

@@ -2,7 +2,8 @@
 
 Settings: VORTEX_BINARY (default .build/release/vortex), VORTEX_E2E_DIR (a directory on a real disk;
 default .build-e2e), VORTEX_E2E_BIG=1 (5 GiB objects), VORTEX_E2E_ROUNDS (crash rounds, default 8),
-VORTEX_E2E_OBJECTS (default 100000), VORTEX_E2E_FUZZ_SECONDS (default 15), VORTEX_E2E_SEED.
+VORTEX_E2E_OBJECTS (default 100000), VORTEX_E2E_FUZZ_SECONDS (default 15), VORTEX_E2E_FAULT_SECONDS
+(random faults in a cluster, default 20), VORTEX_E2E_SEED.
 """
 
 import itertools
@@ -18,6 +19,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from cluster import Cluster, directory_name, remove  # noqa: E402
 from server import BINARY, ROOT, Server  # noqa: E402
 
 DIRECTORY = Path(os.environ.get("VORTEX_E2E_DIR", ROOT / ".build-e2e/runs"))
@@ -97,3 +99,46 @@ def scratch(run_directory):
     path = Path(tempfile.mkdtemp(prefix="scratch-", dir=run_directory))
     yield path
     shutil.rmtree(path)
+
+
+# ---- clusters
+
+@pytest.fixture(scope="module")
+def module_cluster(run_directory, request):
+    directory = run_directory / f"{directory_name(request.module.__name__)}-{next(_names)}"
+    with Cluster(directory) as cluster:
+        yield cluster.start(3)
+    remove(directory)
+
+
+@pytest.fixture
+def cluster3(module_cluster):
+    """Three nodes that the tests of a file share; made whole when a test before has hurt them."""
+    module_cluster.restart()
+    module_cluster.settle()
+    yield module_cluster
+    dead = [node.directory.name for node in module_cluster.nodes if not node.alive]
+    assert not dead, f"{dead} died"
+
+
+@pytest.fixture
+def cluster_bucket(cluster3) -> str:
+    """A bucket in the shared cluster that no other test uses."""
+    return cluster3.create_bucket(f"bucket-{next(_names)}")
+
+
+@pytest.fixture
+def new_cluster(run_directory, request):
+    """Makes clusters of the test's own; ends all their nodes and removes their data."""
+    made: list[Cluster] = []
+
+    def make(count: int = 3, flags=(), **settings) -> Cluster:
+        name = f"{directory_name(request.node.name)}-{next(_names)}"
+        cluster = settings.pop("kind", Cluster)(run_directory / name, flags, **settings)
+        made.append(cluster)
+        return cluster.start(count)
+
+    yield make
+    for cluster in made:
+        cluster.end()
+        remove(cluster.directory)

@@ -20,10 +20,10 @@ STOP_SECONDS = 30.0
 _ports = itertools.cycle(range(18400, 18500))
 
 
-def free_port() -> int:
+def free_port(ports=_ports) -> int:
     """A port nobody listens on, from a range below the kernel's ephemeral ports: those that a test
     opens by the thousand cannot take it before the server does."""
-    for port in itertools.islice(_ports, 200):
+    for port in itertools.islice(ports, 200):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -31,7 +31,7 @@ def free_port() -> int:
                 return port
             except OSError:
                 continue
-    raise RuntimeError("no free port between 18400 and 18499")
+    raise RuntimeError("no free port among those for tests")
 
 
 def poll(condition, seconds: float, what: str, interval: float = 0.02):

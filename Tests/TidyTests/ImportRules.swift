@@ -14,7 +14,7 @@ enum ImportRules {
             "Synchronization",
         ],
         "VortexNet": [
-            "VortexCore", "NIOCore", "NIOPosix", "NIOSSL", "X509", "SwiftASN1", "Crypto", "Logging",
+            "VortexCore", "NIOCore", "NIOPosix", "NIOSSL", "SwiftASN1", "Crypto", "Logging",
             "Glibc", "OrderedCollections", "DequeModule", "Synchronization",
         ],
         "VortexSimulator": [

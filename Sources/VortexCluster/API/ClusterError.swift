@@ -32,8 +32,13 @@ public enum ClusterError: Error, Equatable, Sendable {
     /// A bounded table or queue is full; later there will be room.
     case busy
     case full(availableBytes: UInt64)
+    /// An owner knows newer settings of the bucket than this gateway: looked up again, not shown.
+    case staleBucket
     /// Bytes that do not verify, on every owner that has them.
     case damaged
+    /// The data directory is an older copy of what the cluster last saw of this node: it must join
+    /// as a new one.
+    case outdatedDisk
     /// The node is closing or its disk has failed.
     case stopped
 }

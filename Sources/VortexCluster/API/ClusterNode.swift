@@ -11,6 +11,8 @@ public struct ClusterOptions: Sendable {
     public var uploadIdleMilliseconds: UInt64
     /// For `completeUpload(expectedSHA256:)`; the gateway has the cryptographic library.
     public var makeSHA256: (@Sendable () -> any StreamDigest)?
+    /// Of a new cluster: 2^bits partitions.
+    public var partitionBits = Limits.partitionBitsDefault
 
     public init(
         bufferBytes: Int = 64 << 20,
@@ -25,6 +27,22 @@ public struct ClusterOptions: Sendable {
     }
 }
 
+/// Where a node stands: what the layout lists it with.
+public struct MemberPlace: Sendable {
+    /// host:port of the chunk protocol; empty for a node that nobody ever asks.
+    public var address: String
+    public var zone: String
+    public var host: String
+    /// The space it offers; its share is proportional.
+    public var weightBytes: UInt64
+    public init(address: String, zone: String = "", host: String = "", weightBytes: UInt64) {
+        self.address = address
+        self.zone = zone
+        self.host = host
+        self.weightBytes = weightBytes
+    }
+}
+
 /// One node of the cluster, and the procedures that its gateway runs: `Object/Put.swift` is a whole
 /// PUT.
 public final class ClusterNode: Sendable {
@@ -33,86 +51,91 @@ public final class ClusterNode: Sendable {
     let clock: any Clock
     let entropy: any Entropy
     let options: ClusterOptions
+    let place: MemberPlace
+    let book: LayoutBook
+    let peers: Peers
+    let council: LayoutRegister
     let coordinator: Coordinator
-    let layout: Layout
+    let chunks: Chunks
+    let answers: PeerAnswers
+    let knownBuckets = KnownBuckets()
     /// Bodies that this gateway is receiving.
     let active: ActiveUploads
     let tombstones = Tombstones()
+    let owedDeletes = OwedDeletes()
+    let progress = RepairProgress()
     let startedMilliseconds: UInt64
     let collected = Atomic<UInt64>(0)
 
-    var node: NodeID { coordinator.node }
+    var node: NodeID { book.node }
     var boot: UInt32 { coordinator.boot }
     var now: UInt64 { clock.wallMilliseconds }
+    var view: LayoutView { book.view }
+    var layout: Layout { book.view.layout }
+
+    /// What answers peers' questions; to be served from before `enter` on.
+    public var service: any PeerService { answers }
 
     private init(
         store: Store, clock: any Clock, entropy: any Entropy, options: ClusterOptions,
-        coordinator: Coordinator, layout: Layout
+        place: MemberPlace, book: LayoutBook, owner: LocalOwner, transport: (any Transport)?
     ) {
         self.store = store
         self.clock = clock
         self.entropy = entropy
         self.options = options
-        self.coordinator = coordinator
-        self.layout = layout
+        self.place = place
+        self.book = book
+        let peers = Peers(book: book, transport: transport, clock: clock)
+        self.peers = peers
+        council = LayoutRegister(
+            store: store, book: book, peers: peers, clock: clock, entropy: entropy)
+        coordinator = Coordinator(
+            owner: owner, peers: peers, owed: OwedCopies(), clock: clock, entropy: entropy)
+        chunks = Chunks(coordinator: coordinator, store: store)
         active = ActiveUploads()
-        startedMilliseconds = clock.wallMilliseconds
+        let started = clock.wallMilliseconds
+        startedMilliseconds = started
+        let progress = progress
+        answers = PeerAnswers(owner: owner, council: council) {
+            NodeReport(store.usage, progress, started: started).encoded
+        }
         buffers = BufferPool(limitBytes: options.bufferBytes)
     }
 
-    private static let bootNote = "boot"
+    /// Reads what the node knows of its cluster. It answers peers from now on, as far as agreeing
+    /// on a layout needs; everything else waits for `enter`.
+    public static func open(
+        store: Store, clock: any Clock, entropy: any Entropy, options: ClusterOptions,
+        place: MemberPlace, transport: (any Transport)?
+    ) async throws(ClusterError) -> ClusterNode {
+        let book: LayoutBook
+        let owner: LocalOwner
+        do throws(StoreError) {
+            book = try await LayoutBook.open(
+                store,
+                first: Layout.single(
+                    cluster: store.identity.cluster, node: store.identity.node,
+                    address: place.address, zone: place.zone, host: place.host,
+                    weightBytes: max(1, place.weightBytes), boot: 0,
+                    ring: Ring(bits: options.partitionBits)))
+            owner = try LocalOwner(store: store, book: book, clock: clock)
+        } catch { throw ClusterError(error) }
+        return ClusterNode(
+            store: store, clock: clock, entropy: entropy, options: options, place: place,
+            book: book, owner: owner, transport: transport)
+    }
 
-    /// Makes the cluster of one at the first start; raises the boot number at every start, durably
-    /// and before anything else, so that no ballot is ever used twice.
+    /// A cluster of one that talks to nobody, entered.
     public static func open(
         store: Store, clock: any Clock, entropy: any Entropy, options: ClusterOptions
     ) async throws(ClusterError) -> ClusterNode {
-        let owner: LocalOwner
-        let layout: Layout
-        let boot: UInt32
-        do throws(StoreError) {
-            boot = try await raiseBoot(store)
-            layout = try await readLayout(store)
-            owner = try LocalOwner(
-                store: store, node: store.identity.node, layout: layout, clock: clock)
-        } catch { throw ClusterError(error) }
-        let coordinator = Coordinator(
-            node: store.identity.node, boot: boot, owner: owner, clock: clock, entropy: entropy)
-        return ClusterNode(
+        let node = try await open(
             store: store, clock: clock, entropy: entropy, options: options,
-            coordinator: coordinator, layout: layout)
-    }
-
-    private static let layoutNote = "layout"
-
-    /// The layout that this node knows; at the first start that of a cluster of one.
-    private static func readLayout(_ store: Store) async throws(StoreError) -> Layout {
-        if let note = try store.note(layoutNote) {
-            do throws(CodingError) { return try Layout(decoding: note) } catch {
-                throw .coding(error)
-            }
-        }
-        let layout = Layout.single(
-            cluster: store.identity.cluster, node: store.identity.node, address: "",
-            weightBytes: max(1, store.usage.totalBytes))
-        try await store.setNote(layoutNote, layout.encoded())
-        return layout
-    }
-
-    private static func raiseBoot(_ store: Store) async throws(StoreError) -> UInt32 {
-        var boot: UInt32 = 0
-        if let note = try store.note(bootNote) {
-            do throws(CodingError) {
-                boot = try ByteReader.decode(note) { (reader) throws(CodingError) in
-                    try reader.readFixed(UInt32.self)
-                }
-            } catch { throw .coding(error) }
-        }
-        guard boot < .max else { throw .coding(.outOfRange(UInt64(boot))) }
-        var writer = ByteWriter()
-        writer.write(fixed: boot + 1)
-        try await store.setNote(bootNote, writer.bytes)
-        return boot + 1
+            place: MemberPlace(address: "", weightBytes: max(1, store.usage.totalBytes)),
+            transport: nil)
+        try await node.enter(joining: [])
+        return node
     }
 
     // MARK: Ids

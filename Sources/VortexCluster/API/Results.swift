@@ -107,7 +107,9 @@ public struct NodeStatus: Sendable {
 
 /// What is known of one copy of a chunk.
 public struct ChunkCopy: Hashable, Sendable {
-    public enum State: Hashable, Sendable { case verified, damaged, missing, notRead }
+    public enum State: Hashable, Sendable {
+        case verified, damaged, missing, notRead, unreachable
+    }
     public var node: NodeID
     public var state: State
     /// When its bytes were last read and matched their checksums; nil where that has not been.

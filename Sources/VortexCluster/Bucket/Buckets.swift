@@ -23,7 +23,7 @@ extension ClusterNode {
         -> (bucket: BucketInfo, created: Bool)
     {
         let key = try Self.key(name)
-        if let row = Self.row(try coordinator.read(key)), row.state == .open {
+        if let row = Self.row(try await coordinator.read(key)), row.state == .open {
             return (Self.info(name, row), false)
         }
         let fresh = BucketRow(
@@ -41,24 +41,55 @@ extension ClusterNode {
     }
 
     public func bucket(_ name: String) async throws(ClusterError) -> BucketInfo {
-        try bucketForReading(name)
+        Self.info(name, try await bucketRow(name))
+    }
+
+    /// Read now, and remembered.
+    private func bucketRow(_ name: String) async throws(ClusterError) -> BucketRow {
+        guard let row = Self.row(try await coordinator.read(try Self.key(name))) else {
+            knownBuckets.forget(name)
+            throw .noSuchBucket
+        }
+        if row.state == .open, !view.isAlone { knownBuckets.remember(Self.info(name, row)) }
+        return row
     }
 
     /// For reading: a bucket that is being deleted still answers.
-    func bucketForReading(_ name: String) throws(ClusterError) -> BucketInfo {
-        guard let row = Self.row(try coordinator.read(try Self.key(name))) else {
-            throw .noSuchBucket
-        }
-        return Self.info(name, row)
+    func bucketForReading(_ name: String) async throws(ClusterError) -> BucketInfo {
+        if let known = knownBuckets[name] { return known }
+        return Self.info(name, try await bucketRow(name))
     }
 
     /// For writing: one that is being deleted takes nothing, and may be back in a moment.
-    func bucketForWriting(_ name: String) throws(ClusterError) -> BucketInfo {
-        guard let row = Self.row(try coordinator.read(try Self.key(name))) else {
-            throw .noSuchBucket
-        }
+    func bucketForWriting(_ name: String) async throws(ClusterError) -> BucketInfo {
+        if let known = knownBuckets[name] { return known }
+        let row = try await bucketRow(name)
         guard row.state == .open else { throw .busy }
         return Self.info(name, row)
+    }
+
+    /// Runs `body` with the bucket as this gateway knows it, and again where an owner knows better.
+    func reading<Value: Sendable>(
+        _ name: String, _ body: (BucketInfo) async throws(ClusterError) -> Value
+    ) async throws(ClusterError) -> Value {
+        do throws(ClusterError) {
+            return try await body(try await bucketForReading(name))
+        } catch .staleBucket {
+            knownBuckets.forget(name)
+        }
+        return try await body(try await bucketForReading(name))
+    }
+
+    /// The same for what changes something; the first attempt has changed nothing then.
+    func writing<Value: Sendable>(
+        _ name: String, _ body: (BucketInfo) async throws(ClusterError) -> Value
+    ) async throws(ClusterError) -> Value {
+        do throws(ClusterError) {
+            return try await body(try await bucketForWriting(name))
+        } catch .staleBucket {
+            knownBuckets.forget(name)
+        }
+        return try await body(try await bucketForWriting(name))
     }
 
     /// Three steps, so that no put slips in: closing, under a new generation that every owner
@@ -66,20 +97,14 @@ extension ClusterNode {
     public func deleteBucket(_ name: String) async throws(ClusterError) {
         let key = try Self.key(name)
         // Not worth the trouble; one whose deletion was cut short must open again, though.
-        if let row = Self.row(try coordinator.read(key)), row.state == .open {
-            guard try isEmpty(row.id) else { throw .bucketNotEmpty }
+        if let row = Self.row(try await coordinator.read(key)), row.state == .open {
+            guard try await isEmpty(row.id, row.generation) else { throw .bucketNotEmpty }
         }
         let closing = try await setBucket(key, .closing)
-        do throws(StoreError) {
-            try await coordinator.owner.generations.push(
-                closing.id, generation: closing.generation)
-            await coordinator.owner.slots.drain(bucket: closing.id)
-        } catch { throw ClusterError(error) }
-        guard try isEmpty(closing.id) else {
-            let open = try await setBucket(key, .open)
-            do throws(StoreError) {
-                try await coordinator.owner.generations.push(open.id, generation: open.generation)
-            } catch { throw ClusterError(error) }
+        knownBuckets.forget(name)
+        try await push(closing)
+        guard try await isEmpty(closing.id, closing.generation) else {
+            try await push(try await setBucket(key, .open))
             throw .bucketNotEmpty
         }
         try await coordinator.change(.init(key: key, id: newChange())) {
@@ -105,57 +130,79 @@ extension ClusterNode {
         }
     }
 
-    /// No object and no open upload.
-    private func isEmpty(_ bucket: BucketID) throws(ClusterError) -> Bool {
-        var isEmpty = true
-        var isDamaged = false
-        do throws(StoreError) {
-            try store.scanObjects(bucket: bucket, from: []) { _, row in
-                do throws(CodingError) {
-                    var reader = try ByteReader.registerValue(ofStored: row)
-                    if case .hidden(isTombstone: true) = try reader.readObjectGlance() {
-                        return .next
-                    }
-                    isEmpty = false
-                } catch { isDamaged = true }
-                return .stop
+    /// From when this returns, a majority of every partition's owners refuses what is made by older
+    /// settings.
+    private func push(_ row: BucketRow) async throws(ClusterError) {
+        for attempt in 0..<Self.pushAttempts {
+            if attempt > 0 { await coordinator.backOff(attempt + 3) }
+            let view = view
+            var told: [NodeID] = []
+            for member in view.members {
+                if try await push(row, to: member, view.epoch) { told.append(member) }
             }
+            guard view.epoch == self.view.epoch else { continue }
+            let isEnough = view.quorums.allSatisfy { $0.isMet(by: told) }
+            if isEnough { return }
+        }
+        throw .noQuorum
+    }
+
+    private static let pushAttempts = 4
+
+    private func push(
+        _ row: BucketRow, to member: NodeID, _ epoch: Epoch
+    ) async throws(ClusterError) -> Bool {
+        guard member == node else {
+            return await peers.push(
+                member, row.id, generation: row.generation, epoch: epoch) == nil
+        }
+        do throws(StoreError) {
+            try await coordinator.owner.generations.push(row.id, generation: row.generation)
         } catch { throw ClusterError(error) }
-        guard !isDamaged else { throw .damaged }
-        return isEmpty
+        await coordinator.owner.slots.drain(bucket: row.id)
+        return true
+    }
+
+    /// No object and no open upload.
+    private func isEmpty(
+        _ bucket: BucketID, _ generation: UInt64
+    ) async throws(ClusterError) -> Bool {
+        var from: [UInt8]? = []
+        while let start = from {
+            let page = try await rows(
+                ListQuestion(
+                    bucket: bucket, generation: generation, from: start, prefix: [],
+                    delimiter: [], limit: Limits.listPageMax))
+            for row in page.rows where row.glance != .hidden(isTombstone: true) { return false }
+            from = page.next
+        }
+        return true
     }
 
     /// In order of names, behind `after`; `next` goes in as `after` for the next page.
     public func buckets(after: String?, limit: Int) async throws(ClusterError)
         -> (buckets: [BucketInfo], next: String?)
     {
-        let from: [UInt8] = after.map { Array($0.utf8) + [0] } ?? []
         var found: [BucketInfo] = []
-        var hasMore = false
-        var isDamaged = false
-        do throws(StoreError) {
-            try store.scanObjects(bucket: .zero, from: from) { key, row in
-                do throws(CodingError) {
-                    var reader = try ByteReader.registerValue(ofStored: row)
-                    let value = try reader.readRegisterValue()
-                    if value.isTombstone { return .next }
-                    guard found.count < max(limit, 1) else {
-                        hasMore = true
-                        return .stop
-                    }
-                    let row = try ByteReader.decode(value.content) {
-                        (reader) throws(CodingError) in try reader.readBucketRow()
-                    }
-                    found.append(Self.info(String(decoding: key, as: UTF8.self), row))
-                    return .next
-                } catch {
-                    isDamaged = true
-                    return .stop
+        var from: [UInt8]? = after.map { Array($0.utf8) + [0] } ?? []
+        while let start = from {
+            var question = ListQuestion(
+                bucket: .zero, generation: .max, from: start, prefix: [], delimiter: [],
+                limit: min(Limits.listPageMax, max(limit, 1) + 1))
+            question.wantsValues = true
+            let page = try await rows(question)
+            for row in page.rows {
+                guard let value = row.value, !value.isTombstone else { continue }
+                let key = RowKey(bucket: .zero, key: row.key)
+                guard let bucket = Self.row(try Coordinator.content(value, of: key)) else {
+                    throw .damaged
                 }
+                guard found.count < max(limit, 1) else { return (found, found.last?.name) }
+                found.append(Self.info(String(decoding: row.key, as: UTF8.self), bucket))
             }
-        } catch { throw ClusterError(error) }
-        guard !isDamaged else { throw .damaged }
-        return (found, hasMore ? found.last?.name : nil)
+            from = page.next
+        }
+        return (found, nil)
     }
 }
 

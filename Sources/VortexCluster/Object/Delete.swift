@@ -6,8 +6,16 @@ extension ClusterNode {
     public func delete(
         bucket: String, key: [UInt8], condition: WriteCondition, idempotency: IdempotencyKey?
     ) async throws(ClusterError) -> DeleteResult {
-        let info = try bucketForWriting(bucket)
-        let row = try Self.row(info, key)
+        try await writing(bucket) { (info) async throws(ClusterError) -> DeleteResult in
+            try await self.delete(
+                try Self.row(info, key), in: info, condition, idempotency)
+        }
+    }
+
+    private func delete(
+        _ row: RowKey, in info: BucketInfo, _ condition: WriteCondition,
+        _ idempotency: IdempotencyKey?
+    ) async throws(ClusterError) -> DeleteResult {
         let now = now
         let change = Coordinator.Change(
             key: row, id: newChange(), generation: info.generation)

@@ -14,11 +14,14 @@ extension ClusterNode {
         bucket: String, prefix: [UInt8], delimiter: [UInt8], after: [UInt8], limit: Int,
         into sink: inout some ListSink
     ) async throws(ClusterError) -> [UInt8]? {
-        let info = try bucketForReading(bucket)
         var listing = Listing(
             prefix: prefix, delimiter: delimiter, limit: max(1, limit),
             rowsMax: Self.rowsPerPageMax)
         guard let from = listing.start(after: after) else { return nil }
+        guard view.isAlone else {
+            return try await listMerged(bucket, &listing, from, into: &sink)
+        }
+        let info = try await bucketForReading(bucket)
         do throws(StoreError) {
             try store.scanObjects(bucket: info.id, from: from) { key, row in
                 listing.visit(key, row, into: &sink)
@@ -27,10 +30,47 @@ extension ClusterNode {
         if listing.isDamaged { throw .damaged }
         return listing.next
     }
+
+    /// The same over the rows that a majority of their owners has.
+    private func listMerged(
+        _ bucket: String, _ listing: inout Listing, _ start: [UInt8],
+        into sink: inout some ListSink
+    ) async throws(ClusterError) -> [UInt8]? {
+        var from: [UInt8]? = start
+        while let at = from {
+            let (prefix, delimiter) = (listing.prefix, listing.delimiter)
+            let limit = min(ListQuestion.limitMax, listing.limit - listing.count + 1)
+            let page = try await reading(bucket) {
+                (info) async throws(ClusterError) -> MergedPage in
+                try await self.rows(
+                    ListQuestion(
+                        bucket: info.id, generation: info.generation, from: at,
+                        prefix: prefix, delimiter: delimiter, limit: max(2, limit)))
+            }
+            from = page.next
+            var index = 0
+            while index < page.rows.count {
+                let row = page.rows[index]
+                let step = row.key.withUnsafeBytes { key in
+                    listing.visit(key, row.glance, into: &sink)
+                }
+                switch step {
+                case .next: index += 1
+                case .stop: return listing.next
+                case .seek(let target):
+                    while index < page.rows.count,
+                        page.rows[index].key.lexicographicallyPrecedes(target)
+                    { index += 1 }
+                    if let next = from, next.lexicographicallyPrecedes(target) { from = target }
+                }
+            }
+        }
+        return nil
+    }
 }
 
 /// One page of a listing on its way through a bucket's rows.
-private struct Listing {
+struct Listing {
     let prefix: [UInt8]
     let delimiter: [UInt8]
     let limit: Int
@@ -57,6 +97,11 @@ private struct Listing {
     }
 
     /// Whether it is a prefix that a page before this one has folded.
+    /// As the owners fold.
+    private func fold(_ key: UnsafeRawBufferPointer) -> Int? {
+        Delimiter(prefix: prefix, delimiter: delimiter).fold(key)
+    }
+
     private func isFolded(_ after: [UInt8]) -> Bool {
         after.starts(with: prefix)
             && after.withUnsafeBytes { fold($0) }.map { $0 == after.count } ?? false
@@ -77,6 +122,12 @@ private struct Listing {
             isDamaged = true
             return .stop
         }
+        return visit(key, glance, into: &sink)
+    }
+
+    mutating func visit(
+        _ key: UnsafeRawBufferPointer, _ glance: ObjectGlance, into sink: inout some ListSink
+    ) -> ScanStep {
         rows += 1
         guard case .visible(let summary) = glance else {
             return rows < rowsMax ? .next : cut(behind: key)
@@ -103,20 +154,8 @@ private struct Listing {
         return .stop
     }
 
-    /// Where the first delimiter behind the prefix ends.
-    private func fold(_ key: UnsafeRawBufferPointer) -> Int? {
-        guard let first = delimiter.first, key.count >= prefix.count + delimiter.count else {
-            return nil
-        }
-        for start in prefix.count...key.count - delimiter.count where key[start] == first {
-            let end = start + delimiter.count
-            if key[start..<end].elementsEqual(delimiter) { return end }
-        }
-        return nil
-    }
-
     /// The first key behind all keys with this prefix; nil where there is none.
-    private static func successor(of prefix: [UInt8]) -> [UInt8]? {
+    static func successor(of prefix: [UInt8]) -> [UInt8]? {
         var key = prefix
         while let byte = key.last {
             if byte < .max {

@@ -20,7 +20,10 @@ extension ClusterNode {
         }
     }
 
-    func readObject(_ key: RowKey) throws(ClusterError) -> ObjectRow {
-        try Self.object(try coordinator.read(key))
+    func readObject(
+        _ key: RowKey, generation: UInt64? = nil
+    ) async throws(ClusterError) -> ObjectRow {
+        try Self.object(
+            try await coordinator.read(key, generation: view.isAlone ? nil : generation))
     }
 }

@@ -26,14 +26,16 @@ extension ClusterNode {
         bucket: String, key: [UInt8], condition: WriteCondition, expectedBytes: UInt64?,
         idempotency: IdempotencyKey? = nil
     ) async throws(ClusterError) {
-        let info = try bucketForWriting(bucket)
-        let order = PutOrder(
-            bucket: info, key: try Self.row(info, key), attributes: ObjectAttributes(),
-            condition: condition, idempotency: idempotency, expectedBytes: expectedBytes)
-        try Self.checkSize(order)
-        try admitSpace(expectedBytes ?? 0)
-        guard condition != .none else { return }
-        try Self.check(order, on: try readObject(order.key), now: now)
+        try await writing(bucket) { (info) async throws(ClusterError) -> Void in
+            let order = PutOrder(
+                bucket: info, key: try Self.row(info, key), attributes: ObjectAttributes(),
+                condition: condition, idempotency: idempotency, expectedBytes: expectedBytes)
+            try Self.checkSize(order)
+            try self.admitSpace(expectedBytes ?? 0)
+            guard condition != .none else { return }
+            let row = try await self.readObject(order.key, generation: info.generation)
+            try Self.check(order, on: row, now: self.now)
+        }
     }
 
     static func checkSize(_ order: PutOrder) throws(ClusterError) {
@@ -61,11 +63,8 @@ extension ClusterNode {
         bucket: String, key: [UInt8], attributes: ObjectAttributes, condition: WriteCondition,
         idempotency: IdempotencyKey?, body: any BodySource
     ) async throws(ClusterError) -> PutResult {
-        let info = try bucketForWriting(bucket)
-        let order = PutOrder(
-            bucket: info, key: try Self.row(info, key), attributes: attributes,
-            condition: condition, idempotency: idempotency, expectedBytes: body.expectedBytes)
-        try Self.checkSize(order)
+        let order = try await order(
+            bucket, key, attributes, condition, idempotency, body.expectedBytes)
         let chunkBytes = UInt64(Limits.chunkBytes)
         if let expected = body.expectedBytes, expected > chunkBytes {
             return try await putSpread(order, beginning: nil, body)
@@ -77,7 +76,27 @@ extension ClusterNode {
         }
         guard body.expectedBytes == nil || isWhole(buffer, body) else { throw .bodyEndedEarly }
         try body.verify()
-        return try await putInRow(order, buffer)
+        do throws(ClusterError) { return try await putInRow(order, buffer) } catch .staleBucket {
+            // Nothing was written; the bucket is another one, or has other settings.
+            knownBuckets.forget(bucket)
+        }
+        let again = try await self.order(
+            bucket, key, attributes, condition, idempotency, body.expectedBytes)
+        return try await putInRow(again, buffer)
+    }
+
+    private func order(
+        _ bucket: String, _ key: [UInt8], _ attributes: ObjectAttributes,
+        _ condition: WriteCondition, _ idempotency: IdempotencyKey?, _ expectedBytes: UInt64?
+    ) async throws(ClusterError) -> PutOrder {
+        // A large body cannot be read twice: its bucket is looked up now.
+        if expectedBytes ?? .max > UInt64(Limits.chunkBytes) { knownBuckets.forget(bucket) }
+        let info = try await bucketForWriting(bucket)
+        let order = PutOrder(
+            bucket: info, key: try Self.row(info, key), attributes: attributes,
+            condition: condition, idempotency: idempotency, expectedBytes: expectedBytes)
+        try Self.checkSize(order)
+        return order
     }
 
     private func isWhole(_ buffer: ChunkBuffer, _ body: any BodySource) -> Bool {

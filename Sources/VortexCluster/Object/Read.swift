@@ -5,10 +5,11 @@ internal import VortexStore
 extension ClusterNode {
     /// The visible version; linearizable.
     public func head(bucket: String, key: [UInt8]) async throws(ClusterError) -> ObjectVersion {
-        let info = try bucketForReading(bucket)
-        guard let version = try readObject(try Self.row(info, key)).visible else {
-            throw .noSuchObject
+        let row = try await reading(bucket) {
+            (info) async throws(ClusterError) -> ObjectRow in
+            try await self.readObject(try Self.row(info, key), generation: info.generation)
         }
+        guard let version = row.visible else { throw .noSuchObject }
         return version
     }
 
@@ -17,23 +18,31 @@ extension ClusterNode {
     public func reader(
         for version: ObjectVersion, bucket: String, key: [UInt8]
     ) async throws(ClusterError) -> ObjectReader {
-        try ObjectReader(store: store, size: version.size, body: version.body)
+        var row: RowKey?
+        if case .row = version.body {
+            row = try Self.row(try await bucketForReading(bucket), key)
+        }
+        return try await ObjectReader(
+            chunks: chunks, size: version.size, body: version.body, row: row)
     }
 }
 
 /// The bytes of one version, verified block by block as they are read.
 public final class ObjectReader: Sendable {
     public let size: UInt64
-    private let store: Store
+    private let chunks: Chunks
     private let extents: [Extent]
     /// Where each extent ends in the object.
     private let ends: [UInt64]
-    /// Of a body that is one chunk: found once.
+    /// Of a body that lives with its row.
+    private let row: RowKey?
+    /// Of a body that is one chunk and here: found once.
     private let only: StoredChunk?
 
-    init(store: Store, size: UInt64, body: Body) throws(ClusterError) {
-        self.store = store
+    init(chunks: Chunks, size: UInt64, body: Body, row: RowKey?) async throws(ClusterError) {
+        self.chunks = chunks
         self.size = size
+        self.row = row
         switch body {
         case .empty: extents = []
         case .row(let blob): extents = [Extent(blob: blob, length: size)]
@@ -51,10 +60,7 @@ public final class ObjectReader: Sendable {
             only = nil
             return
         }
-        do throws(StoreError) {
-            only = try store.chunk(ChunkID(blob: first.blob, index: 0))
-        } catch { throw ClusterError(error) }
-        if only == nil { throw .damaged }
+        only = try chunks.local(ChunkID(blob: first.blob, index: 0))
     }
 
     /// Fills all of `buffer` from `offset` on, less only at the end; returns how much.
@@ -67,17 +73,21 @@ public final class ObjectReader: Sendable {
         while done < wanted {
             let piece = piece(at: offset + UInt64(done))
             let count = min(wanted - done, piece.length - piece.start)
-            do throws(StoreError) {
-                var found = only
-                if found == nil { found = try store.chunk(piece.chunk) }
-                guard let chunk = found, chunk.length == piece.length else { throw .notFound }
-                try await store.read(
-                    chunk, range: piece.start..<piece.start + count,
-                    into: UnsafeMutableRawBufferPointer(rebasing: buffer[done..<done + count]))
-            } catch { throw ClusterError(error) }
+            let target = UnsafeMutableRawBufferPointer(rebasing: buffer[done..<done + count])
+            if try await !readLocal(piece, target) {
+                try await chunks.read(
+                    piece.chunk, length: piece.length, start: piece.start, row: row, into: target)
+            }
             done += count
         }
         return done
+    }
+
+    private func readLocal(
+        _ piece: Piece, _ target: UnsafeMutableRawBufferPointer
+    ) async throws(ClusterError) -> Bool {
+        guard let only, only.length == piece.length else { return false }
+        return await chunks.readLocal(only, piece.start..<piece.start + target.count, target)
     }
 
     private struct Piece {

@@ -18,7 +18,7 @@ extension ClusterNode {
 
     private enum Step: Sendable {
         case opened(ClusterError?)
-        case stored(Int, StoreError?)
+        case stored(Int, ClusterError?)
     }
 
     /// Cuts a body into chunks of `blob` and makes them durable, a few at a time: the window is
@@ -33,10 +33,7 @@ extension ClusterNode {
         progress: (UInt64) async throws(ClusterError) -> Void = { _ in }
     ) async -> Received {
         await withTaskGroup(of: Step.self) { group in
-            group.addTask {
-                do throws(ClusterError) { try await open() } catch { return .opened(error) }
-                return .opened(nil)
-            }
+            group.addTask { await Self.opening(open) }
             var cutter = Cutter(upload: upload, window: Self.windowChunks)
             var filled = beginning
             while !cutter.hasEnded, cutter.failure == nil {
@@ -55,12 +52,7 @@ extension ClusterNode {
                 cutter.cut(buffer)
                 while cutter.isFull { await cutter.next(&group, self.now) }
                 cutter.inFlight += 1
-                group.addTask { [store] in
-                    do throws(StoreError) { try await store.put(chunk) } catch {
-                        return .stored(buffer.count, error)
-                    }
-                    return .stored(buffer.count, nil)
-                }
+                group.addTask { await self.store(chunk) }
                 if upload.isResumable, cutter.chunks % Self.progressChunks == 0 {
                     while cutter.inFlight > 0 { await cutter.next(&group, self.now) }
                     await cutter.note(progress)
@@ -71,6 +63,20 @@ extension ClusterNode {
             }
             return cutter.received
         }
+    }
+
+    private static func opening(
+        _ open: @Sendable () async throws(ClusterError) -> Void
+    ) async -> Step {
+        do throws(ClusterError) { try await open() } catch { return .opened(error) }
+        return .opened(nil)
+    }
+
+    private func store(_ chunk: ChunkWrite) async -> Step {
+        do throws(ClusterError) { try await chunks.put(chunk) } catch {
+            return .stored(chunk.buffer.count, error)
+        }
+        return .stored(chunk.buffer.count, nil)
     }
 
     /// Where a body stands between its source and the disk.
@@ -148,7 +154,7 @@ extension ClusterNode {
             case .stored(let count, let error):
                 inFlight -= 1
                 if let error {
-                    failure = ClusterError(error)
+                    failure = error
                 } else {
                     durableBytes += UInt64(count)
                     upload.progress(UInt64(count), now: now)

@@ -34,10 +34,50 @@ final class BucketGenerations: Sendable {
 
     /// From when this returns, no put of an older generation is accepted.
     func push(_ bucket: BucketID, generation: UInt64) async throws(StoreError) {
+        if let known = try current(of: bucket), known >= generation { return }
         var writer = ByteWriter()
         writer.write(number: generation)
         try await store.setNote(Self.note(bucket), writer.bytes)
         remember(bucket, generation)
+    }
+
+    struct Entry: Sendable {
+        var bucket: BucketID
+        var generation: UInt64
+    }
+
+    /// All that are noted: what a new owner must know before it accepts a put.
+    func all() throws(StoreError) -> [Entry] {
+        var entries: [Entry] = []
+        for (name, value) in try store.notes(prefix: "generation/") {
+            guard let bucket = BucketID(name.dropFirst("generation/".count)) else { continue }
+            do throws(CodingError) {
+                let generation = try ByteReader.decode(value) { (reader) throws(CodingError) in
+                    try reader.readNumber()
+                }
+                entries.append(Entry(bucket: bucket, generation: generation))
+            } catch { throw .coding(error) }
+        }
+        return entries
+    }
+
+    static func encode(_ entries: [Entry]) -> [UInt8] {
+        var writer = ByteWriter(reserving: 8 + 20 * entries.count)
+        writer.write(number: UInt64(entries.count))
+        for entry in entries {
+            writer.write(entry.bucket)
+            writer.write(number: entry.generation)
+        }
+        return writer.bytes
+    }
+
+    static func decode(_ reader: inout ByteReader) throws(CodingError) -> [Entry] {
+        var entries: [Entry] = []
+        for _ in 0..<(try reader.readCount(max: 1 << 18)) {
+            entries.append(
+                Entry(bucket: try reader.readID(), generation: try reader.readNumber()))
+        }
+        return entries
     }
 
     private func remember(_ bucket: BucketID, _ generation: UInt64) {

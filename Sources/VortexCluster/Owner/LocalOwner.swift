@@ -8,16 +8,17 @@ internal import VortexStore
 /// all of them, raised a few seconds ahead, so that phase 1 costs no fsync. Per row, an accept that
 /// is being journaled holds up prepare, accept and install, and never a read, which sees what is
 /// durable.
+///
+/// The epoch is looked at before and after: what was done while the layout changed is answered as
+/// `stale`, like an answer that was lost on the way.
 final class LocalOwner: Owner {
     let node: NodeID
     let store: Store
+    let book: LayoutBook
     let slots = RowSlots()
     let generations: BucketGenerations
     private let clock: any Clock
     private let bounds: Mutex<Bounds>
-    private let ring: Ring
-    /// By partition: rows written under another one are as good as gone (rule 3).
-    private let since: [Epoch?]
 
     private struct Bounds {
         var floor: Ballot
@@ -29,13 +30,10 @@ final class LocalOwner: Owner {
     private static let ceilingNote = "ceiling"
 
     /// The ceiling of the last run becomes the floor of this one.
-    init(
-        store: Store, node: NodeID, layout: Layout, clock: any Clock
-    ) throws(StoreError) {
+    init(store: Store, book: LayoutBook, clock: any Clock) throws(StoreError) {
         self.store = store
-        self.node = node
-        ring = layout.ring
-        since = layout.ring.partitions.map { layout.since(node, in: $0) }
+        self.book = book
+        node = book.node
         self.clock = clock
         generations = BucketGenerations(store: store)
         var ceiling = Ballot.none
@@ -51,9 +49,24 @@ final class LocalOwner: Owner {
 
     var floor: Ballot { bounds.withLock { $0.floor } }
 
+    /// Why the question must not be answered; nil where it may.
+    func refusal(_ partition: Partition, _ epoch: Epoch) -> OwnerFailure? {
+        switch book.standing(partition, epoch) {
+        case .good: nil
+        case .stale: .stale
+        // The asker knows more; a peer's question is answered `behind` before it comes here.
+        case .behind, .notOwner: .notOwner
+        }
+    }
+
+    private func refusal(_ key: RowKey, _ epoch: Epoch) -> OwnerFailure? {
+        refusal(book.view.ring.partition(of: key), epoch)
+    }
+
     // MARK: Rules
 
     func prepare(_ key: RowKey, _ ballot: Ballot, epoch: Epoch) async -> PrepareAnswer {
+        if let failure = refusal(key, epoch) { return .failed(failure) }
         do throws(StoreError) {
             while true {
                 await slots.settle(key)
@@ -61,10 +74,10 @@ final class LocalOwner: Owner {
                 switch answer {
                 case .wait: continue
                 case .raise(let ceiling): try await raiseCeiling(to: ceiling)
-                case .answer(let answer): return answer
+                case .answer(let answer): return refusal(key, epoch).map { .failed($0) } ?? answer
                 }
             }
-        } catch { return .failed(error) }
+        } catch { return .failed(OwnerFailure(error)) }
     }
 
     private enum PromiseStep {
@@ -107,85 +120,146 @@ final class LocalOwner: Owner {
 
     func accept(_ request: AcceptRequest, epoch: Epoch) async -> AcceptAnswer {
         let key = request.key
+        if let failure = refusal(key, epoch) { return .failed(failure) }
         do throws(StoreError) {
             while true {
                 await slots.settle(key)
-                switch try begin(request) {
+                switch try begin(request, isInstall: false) {
                 case .wait: continue
-                case .answer(let answer): return answer
+                case .missing(let bodies): return .missing(bodies)
+                case .reject(let ballot): return .reject(ballot)
+                case .staleGeneration(let current): return .staleGeneration(current: current)
+                case .isThere, .refused: preconditionFailure("answers of install only")
                 case .journal(let row, let effects):
-                    do throws(StoreError) {
-                        try await store.accept(
-                            key, row: row, bodies: request.bodies, effects: effects)
-                    } catch {
-                        slots.finish(key, journaledAt: nil)
-                        return .failed(error)
-                    }
-                    slots.finish(key, journaledAt: request.ballot)
-                    return .accepted
+                    try await journal(request, row, effects)
+                    return refusal(key, epoch).map { .failed($0) } ?? .accepted
                 }
             }
-        } catch { return .failed(error) }
+        } catch { return .failed(OwnerFailure(error)) }
     }
 
-    private enum AcceptStep {
+    func install(_ request: AcceptRequest, epoch: Epoch) async -> InstallAnswer {
+        let key = request.key
+        if let failure = refusal(key, epoch) { return .failed(failure) }
+        do throws(StoreError) {
+            while true {
+                await slots.settle(key)
+                switch try begin(request, isInstall: true) {
+                case .wait: continue
+                case .missing(let bodies): return .missing(bodies)
+                case .isThere: return .isThere
+                case .refused: return .refused
+                case .reject, .staleGeneration: preconditionFailure("answers of accept only")
+                case .journal(let row, let effects):
+                    try await journal(request, row, effects)
+                    return refusal(key, epoch).map { .failed($0) } ?? .installed
+                }
+            }
+        } catch { return .failed(OwnerFailure(error)) }
+    }
+
+    private func journal(
+        _ request: AcceptRequest, _ row: StoredRow, _ effects: RowEffects
+    ) async throws(StoreError) {
+        do throws(StoreError) {
+            try await store.accept(request.key, row: row, bodies: request.bodies, effects: effects)
+        } catch {
+            slots.finish(request.key, journaledAt: nil)
+            throw error
+        }
+        slots.finish(request.key, journaledAt: request.ballot)
+    }
+
+    private enum WriteStep {
         case wait
-        case answer(AcceptAnswer)
+        case missing([BlobID])
+        case reject(Ballot)
+        case staleGeneration(UInt64)
+        case isThere
+        case refused
         case journal(StoredRow, RowEffects)
     }
 
     /// Checks the request, and where it may be journaled marks the row.
-    private func begin(_ request: AcceptRequest) throws(StoreError) -> AcceptStep {
+    private func begin(
+        _ request: AcceptRequest, isInstall: Bool
+    ) throws(StoreError) -> WriteStep {
         let key = request.key
-        if let missing = try missingBodies(request) { return .answer(.missing(missing)) }
-        let result = slots.with(key) { table -> Result<AcceptStep, StoreError> in
+        if let missing = try missingBodies(request) { return .missing(missing) }
+        let place = book.view[key]
+        let result = slots.with(key) { table -> Result<WriteStep, StoreError> in
             if table.slots[key]?.isJournaling == true { return .success(.wait) }
             do throws(StoreError) {
                 if let generation = request.generation,
                     let current = try generations.current(of: key.bucket), generation < current
                 {
-                    return .success(.answer(.staleGeneration(current: current)))
+                    return .success(.staleGeneration(current))
                 }
                 let stored = try stored(key, table)
                 let row = Self.row(stored, table.slots[key])
-                let partition = partition(of: key)
-                guard let since = since[Int(partition)] else { throw .notFound }
-                switch try acceptor(of: key).onAccept(request.ballot, row: row) {
-                case .reject(let promised): return .success(.answer(.reject(promised)))
-                case .accept(let promised):
-                    let effects = try effects(of: request, over: stored)
-                    var slot = table.slots[key] ?? RowSlots.Slot()
-                    slot.promised = promised
-                    slot.isJournaling = true
-                    table.slots[key] = slot
-                    return .success(
-                        .journal(
-                            StoredRow(
-                                partition: partition, since: since,
-                                accepted: request.ballot, value: request.value), effects))
+                guard let since = place.since else { return .success(.refused) }
+                let acceptor = try acceptor(of: key)
+                let promised: Ballot
+                if isInstall {
+                    switch acceptor.onInstall(request.ballot, row: row) {
+                    case .isThere: return .success(.isThere)
+                    case .refused: return .success(.refused)
+                    case .install(let ballot): promised = ballot
+                    }
+                } else {
+                    switch acceptor.onAccept(request.ballot, row: row) {
+                    case .reject(let ballot): return .success(.reject(ballot))
+                    case .accept(let ballot): promised = ballot
+                    }
                 }
+                let effects = try effects(of: request, over: stored)
+                table.slots[key, default: RowSlots.Slot()].promised = promised
+                table.slots[key, default: RowSlots.Slot()].isJournaling = true
+                let new = StoredRow(
+                    partition: partition(of: key), since: since, accepted: request.ballot,
+                    value: request.value)
+                return .success(.journal(new, effects))
             } catch { return .failure(error) }
         }
         return try result.get()
     }
 
-    func read(_ key: RowKey, epoch: Epoch) async -> ReadAnswer { read(key) }
+    func read(_ key: RowKey, generation: UInt64?, epoch: Epoch) async -> ReadAnswer {
+        readNow(key, generation: generation, epoch: epoch)
+    }
 
-    func read(_ key: RowKey) -> ReadAnswer {
+    /// A read never waits.
+    func readNow(_ key: RowKey, generation: UInt64? = nil, epoch: Epoch) -> ReadAnswer {
+        if let failure = refusal(key, epoch) { return .failed(failure) }
         do throws(StoreError) {
+            if let generation, let current = try generations.current(of: key.bucket),
+                generation < current
+            {
+                return .staleGeneration(current: current)
+            }
             let found =
-                key.bucket == .zero
+                key.bucket == .zero && book.view.isAlone
                 ? try slots.bucket(key) { () throws(StoreError) in try stored(key) }
                 : try stored(key)
-            guard let row = found else {
-                return .row(accepted: .none, value: nil, horizon: try horizon(of: key))
-            }
-            return .row(accepted: row.accepted, value: row.value, horizon: .none)
-        } catch { return .failed(error) }
+            // The horizon behind the row: a purge between the two shows as a horizon above it.
+            let horizon = found == nil ? try horizon(of: key) : .none
+            if let failure = refusal(key, epoch) { return .failed(failure) }
+            return .row(
+                accepted: found?.accepted ?? .none, value: found?.value, horizon: horizon)
+        } catch { return .failed(OwnerFailure(error)) }
+    }
+
+    func purge(_ key: RowKey, _ ballot: Ballot, epoch: Epoch) async -> OwnerFailure? {
+        if let failure = refusal(key, epoch) { return failure }
+        guard !book.view[key].isMigrating else { return .busy }
+        do throws(StoreError) { _ = try await purge(key, ballot) } catch {
+            return OwnerFailure(error)
+        }
+        return refusal(key, epoch)
     }
 
     /// Rule 8; false where the row is not that tombstone any more.
-    func purge(_ key: RowKey, _ ballot: Ballot) async throws(StoreError) -> Bool {
+    private func purge(_ key: RowKey, _ ballot: Ballot) async throws(StoreError) -> Bool {
         await slots.settle(key)
         let result = slots.with(key) { table -> Result<Ballot?, StoreError> in
             if table.slots[key]?.isJournaling == true { return .success(nil) }
@@ -198,6 +272,8 @@ final class LocalOwner: Owner {
             } catch { return .failure(error) }
         }
         guard let horizon = try result.get() else { return false }
+        // Before the row goes: who finds no row must find the horizon that stands for it.
+        raiseHorizon(of: partition(of: key), to: horizon)
         do throws(StoreError) {
             try await store.purge(
                 key, partition: partition(of: key), horizon: horizon)
@@ -205,23 +281,30 @@ final class LocalOwner: Owner {
             slots.finish(key, journaledAt: nil)
             throw error
         }
-        raiseHorizon(of: partition(of: key), to: horizon)
         slots.finish(key, journaledAt: horizon)
         return true
     }
 
     // MARK: What the rules look at
 
-    private func partition(of key: RowKey) -> UInt16 { ring.partition(of: key).value }
+    private func partition(of key: RowKey) -> UInt16 {
+        book.view.ring.partition(of: key).value
+    }
 
-    private func stored(_ key: RowKey) throws(StoreError) -> StoredRow? {
-        guard let row = try store.row(key) else { return nil }
-        return row.since == since[Int(row.partition)] ? row : nil
+    func stored(_ key: RowKey) throws(StoreError) -> StoredRow? {
+        try store.row(key).flatMap { isCurrent($0) ? $0 : nil }
+    }
+
+    /// Rows written under another `since` are as good as gone (rule 3).
+    func isCurrent(_ row: StoredRow) -> Bool {
+        book.view[Partition(row.partition)].since == row.since
     }
 
     /// What phase 1 has just found, or what the store has.
     private func stored(_ key: RowKey, _ table: RowSlots.Table) throws(StoreError) -> StoredRow? {
-        if let found = table.slots[key]?.found { return found.row }
+        if let found = table.slots[key]?.found {
+            return found.row.flatMap { isCurrent($0) ? $0 : nil }
+        }
         return try stored(key)
     }
 
@@ -236,12 +319,56 @@ final class LocalOwner: Owner {
             isTombstone: stored.value.isTombstone)
     }
 
-    private func horizon(of key: RowKey) throws(StoreError) -> Ballot {
-        let partition = partition(of: key)
+    func horizon(of key: RowKey) throws(StoreError) -> Ballot {
+        try horizon(of: partition(of: key))
+    }
+
+    func horizon(of partition: UInt16) throws(StoreError) -> Ballot {
         if let horizon = bounds.withLock({ $0.horizons[partition] }) { return horizon }
-        let horizon = try store.horizon(partition)
+        var horizon = try store.horizon(partition)
+        if let note = try store.note(Self.horizonNote(partition)) {
+            do throws(CodingError) {
+                let taken = try ByteReader.decode(note) { (reader) throws(CodingError) in
+                    try reader.readBallot()
+                }
+                horizon = max(horizon, taken)
+            } catch { throw .coding(error) }
+        }
         raiseHorizon(of: partition, to: horizon)
         return horizon
+    }
+
+    private static func horizonNote(_ partition: UInt16) -> String { "horizon/\(partition)" }
+
+    /// Takes over what another owner's horizon stands for, durably.
+    func takeHorizon(_ ballot: Ballot, of partition: Partition) async throws(StoreError) {
+        guard ballot > (try horizon(of: partition.value)) else { return }
+        var writer = ByteWriter(reserving: Ballot.encodedBytes)
+        writer.write(ballot)
+        try await store.setNote(Self.horizonNote(partition.value), writer.bytes)
+        raiseHorizon(of: partition.value, to: ballot)
+    }
+
+    /// Removes a row that was written under another `since`; false where it is none.
+    func dropFormer(_ key: RowKey) async throws(StoreError) -> Bool {
+        await slots.settle(key)
+        let result = slots.with(key) { table -> Result<StoredRow?, StoreError> in
+            if table.slots[key]?.isJournaling == true { return .success(nil) }
+            do throws(StoreError) {
+                guard let row = try store.row(key), !isCurrent(row) else { return .success(nil) }
+                table.slots[key, default: RowSlots.Slot()].isJournaling = true
+                return .success(row)
+            } catch { return .failure(error) }
+        }
+        guard let row = try result.get() else { return false }
+        do throws(StoreError) {
+            try await store.purge(key, partition: row.partition, horizon: .none)
+        } catch {
+            slots.finish(key, journaledAt: nil)
+            throw error
+        }
+        slots.finish(key, journaledAt: nil)
+        return true
     }
 
     private func raiseHorizon(of partition: UInt16, to horizon: Ballot) {

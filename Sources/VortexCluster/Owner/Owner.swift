@@ -3,12 +3,23 @@ internal import VortexStore
 
 /// One owner of a partition as a coordinator asks it: this node's store directly, or a peer's over
 /// the chunk protocol. register-protocol.md, Rules of an owner; every request names the partition's
-/// epoch.
+/// epoch, and every answer was true at that epoch.
 protocol Owner: Sendable {
     var node: NodeID { get }
+    func read(_ key: RowKey, generation: UInt64?, epoch: Epoch) async -> ReadAnswer
     func prepare(_ key: RowKey, _ ballot: Ballot, epoch: Epoch) async -> PrepareAnswer
     func accept(_ request: AcceptRequest, epoch: Epoch) async -> AcceptAnswer
-    func read(_ key: RowKey, epoch: Epoch) async -> ReadAnswer
+    /// Rule 7: a chosen value, with the bodies that live with it.
+    func install(_ request: AcceptRequest, epoch: Epoch) async -> InstallAnswer
+    func purge(_ key: RowKey, _ ballot: Ballot, epoch: Epoch) async -> OwnerFailure?
+    /// Journals a chunk of a spread body; nil when it is durable.
+    func put(_ chunk: ChunkWrite, epoch: Epoch) async -> OwnerFailure?
+    /// Bytes of a chunk, verified; nil where the node does not have it. Not fenced by epochs.
+    func chunk(_ id: ChunkID, _ range: Range<Int>) async -> Result<ChunkBuffer?, OwnerFailure>
+    /// The lengths of these chunks, 0 where one is not there. Not fenced by epochs.
+    func lengths(of chunks: [ChunkID]) async -> Result<[Int], OwnerFailure>
+    /// A delete record for the blob. Not fenced by epochs.
+    func collect(_ blob: BlobID, milliseconds: UInt64) async -> OwnerFailure?
 }
 
 struct AcceptRequest: Sendable {
@@ -27,7 +38,7 @@ enum PrepareAnswer: Sendable {
     case promise(accepted: Ballot, value: RegisterValue?, horizon: Ballot)
     case reject(Ballot)
     case tooFarAhead
-    case failed(StoreError)
+    case failed(OwnerFailure)
 }
 
 enum AcceptAnswer: Sendable {
@@ -37,10 +48,20 @@ enum AcceptAnswer: Sendable {
     case missing([BlobID])
     /// The bucket's settings have changed since the value was made.
     case staleGeneration(current: UInt64)
-    case failed(StoreError)
+    case failed(OwnerFailure)
 }
 
 enum ReadAnswer: Sendable {
     case row(accepted: Ballot, value: RegisterValue?, horizon: Ballot)
-    case failed(StoreError)
+    case staleGeneration(current: UInt64)
+    case failed(OwnerFailure)
+}
+
+enum InstallAnswer: Sendable {
+    case installed
+    /// The row holds this or something newer.
+    case isThere
+    case refused
+    case missing([BlobID])
+    case failed(OwnerFailure)
 }

@@ -2,30 +2,44 @@ internal import Synchronization
 internal import VortexCore
 internal import VortexStore
 
-/// Runs changes and reads of registers over their owners: register-protocol.md, Operations.
-///
-/// A cluster of one asks its own store directly; the gathering of several owners' answers has its
-/// place in `gatherPromises` and `gatherAccepts`, and the decisions (`Proposal`) are the same.
+/// Runs changes and reads of registers over their owners: register-protocol.md, Operations. The
+/// decisions are values (`Proposal`, `Promises`, `Quorum`); `Gathering.swift` collects the answers
+/// that they are made on.
 final class Coordinator: Sendable {
     let node: NodeID
-    let boot: UInt32
     let owner: LocalOwner
+    let book: LayoutBook
+    let peers: Peers
+    let owed: OwedCopies
     let latch = KeyLatch()
-    private let clock: any Clock
-    private let entropy: any Entropy
+    let clock: any Clock
+    let entropy: any Entropy
     private let hybrid: Mutex<HybridClock>
-    private let epoch = Epoch(number: 1)
+    private let agreedBoot = Atomic<UInt32>(0)
 
-    private static let attemptsMax = 6
-    private static let backOffMilliseconds: UInt64 = 5
+    private static let attemptsMax = 16
+    private static let backOffMilliseconds: UInt64 = 4
+    /// A change gives up after this long; its client is told that the outcome is unknown where it
+    /// is.
+    private static let changeMillisecondsMax: UInt64 = 10_000
 
-    init(node: NodeID, boot: UInt32, owner: LocalOwner, clock: any Clock, entropy: any Entropy) {
-        self.node = node
-        self.boot = boot
+    init(
+        owner: LocalOwner, peers: Peers, owed: OwedCopies, clock: any Clock, entropy: any Entropy
+    ) {
+        node = owner.node
+        self.owed = owed
         self.owner = owner
+        book = owner.book
+        self.peers = peers
         self.clock = clock
         self.entropy = entropy
         hybrid = Mutex(HybridClock(last: owner.floor.clock))
+    }
+
+    /// Set once, when the node has entered: no ballot is made before.
+    var boot: UInt32 {
+        get { agreedBoot.load(ordering: .acquiring) }
+        set { agreedBoot.store(newValue, ordering: .releasing) }
     }
 
     /// What a change found, and what it makes of it.
@@ -38,7 +52,8 @@ final class Coordinator: Sendable {
 
     struct Change {
         var key: RowKey
-        var id: ChangeID
+        /// nil: a read that writes back.
+        var id: ChangeID?
         /// The bucket's generation, for changes that owners must refuse under a newer one.
         var generation: UInt64?
         /// Writes even what is agreed and unchanged.
@@ -56,42 +71,60 @@ final class Coordinator: Sendable {
         defer { latch.release(change.key) }
         var proposal = Proposal(change: change.id, isForced: change.isForced)
         var sent: Answer?
+        // Something that was sent may be in effect, or come to be.
+        var isInDoubt = false
+        let end = clock.monotonicNanoseconds + Self.changeMillisecondsMax * 1_000_000
         for attempt in 0..<Self.attemptsMax {
             if attempt > 0 { await backOff(attempt) }
+            guard attempt == 0 || clock.monotonicNanoseconds < end else { break }
             let ballot = nextBallot()
-            guard let found = try await gatherPromises(change.key, ballot, proposal) else {
-                continue
+            let place = book.view[change.key]
+            let found: Promises
+            switch await gatherPromises(change.key, ballot, place) {
+            case .found(let promises): found = promises
+            case .again: continue
+            case .failed(let error):
+                if isInDoubt { continue }
+                throw error
             }
+            let request: AcceptRequest
+            var answer: Result<Answer, ClusterError>
             switch proposal.onPromises(found) {
             case .unknown: throw .outcomeUnknown
             case .inEffect(let value):
-                if let value {
-                    let request = AcceptRequest(
-                        key: change.key, ballot: ballot, value: value, bodies: [],
-                        generation: nil, milliseconds: clock.wallMilliseconds)
-                    guard try await gatherAccepts(request, proposal) else { continue }
-                }
                 guard let sent else { throw .outcomeUnknown }
-                return sent
+                guard let value else { return sent }
+                answer = .success(sent)
+                request = AcceptRequest(
+                    key: change.key, ballot: ballot, value: value, bodies: [],
+                    generation: nil, milliseconds: clock.wallMilliseconds)
             case .compute:
                 let step = try apply(compute, of: change, to: found)
+                answer = step.answer
                 switch proposal.onComputed(step.value, on: found) {
-                case .answer: return try step.answer.get()
+                case .answer: return try answer.get()
                 case .unknown: throw .outcomeUnknown
                 case .send(let value):
                     proposal.sends(value, at: ballot)
-                    let isOurs = value.change == change.id
-                    if isOurs { sent = try step.answer.get() }
-                    let request = AcceptRequest(
+                    let isOurs = change.id != nil && value.change == change.id
+                    if isOurs { sent = try answer.get() }
+                    request = AcceptRequest(
                         key: change.key, ballot: ballot, value: value, bodies: step.bodies,
                         generation: isOurs ? change.generation : nil,
                         milliseconds: clock.wallMilliseconds)
-                    guard try await gatherAccepts(request, proposal) else { continue }
-                    return try step.answer.get()
                 }
             }
+            let isOurs = change.id != nil && request.value.change == change.id
+            switch await gatherAccepts(request, place) {
+            case .accepted: return try answer.get()
+            case .again(let mayTakeEffect): isInDoubt = isInDoubt || (isOurs && mayTakeEffect)
+            case .failed(let error, let mayTakeEffect):
+                isInDoubt = isInDoubt || (isOurs && mayTakeEffect)
+                if !isInDoubt { throw error }
+                if error == .stopped || place.quorum.members == [node] { throw .outcomeUnknown }
+            }
         }
-        throw proposal.first == nil ? .noQuorum : .outcomeUnknown
+        throw isInDoubt ? .outcomeUnknown : .noQuorum
     }
 
     private struct Step<Answer> {
@@ -112,8 +145,9 @@ final class Coordinator: Sendable {
         switch computed {
         case .nothing(let answer): return Step(value: nil, bodies: [], answer: answer)
         case .write(let content, let bodies, let answer):
+            guard let id = change.id else { preconditionFailure("a read writes nothing new") }
             let value = RegisterValue(
-                change: change.id, base: found.seen, over: found.value?.change,
+                change: id, base: found.seen, over: found.value?.change,
                 isTombstone: content.isTombstone, bodies: content.rowBodies,
                 content: content.encoded)
             guard value.content.count <= Limits.rowBytesMax else { throw .metadataTooLarge }
@@ -121,12 +155,44 @@ final class Coordinator: Sendable {
         }
     }
 
-    /// A linearizable read. One owner's answer is a quorum's, and agreed.
-    func read(_ key: RowKey) throws(ClusterError) -> RowContent {
-        switch owner.read(key) {
-        case .failed(let error): throw ClusterError(error)
-        case .row(_, let value, _): return try Self.content(value, of: key)
+    // MARK: Reading
+
+    /// A linearizable read. With `generation`, throws `.staleBucket` where an owner knows a newer
+    /// one of the bucket's settings.
+    func read(
+        _ key: RowKey, generation: UInt64? = nil
+    ) async throws(ClusterError) -> RowContent {
+        try Self.content(try await value(of: key, generation: generation), of: key)
+    }
+
+    private func value(
+        of key: RowKey, generation: UInt64?
+    ) async throws(ClusterError) -> RegisterValue? {
+        for attempt in 0..<Self.attemptsMax {
+            if attempt > 0 { await backOff(attempt) }
+            let place = book.view[key]
+            var read = await readNearest(key, generation, place)
+            if read == nil { read = await gatherReads(key, generation, place) }
+            switch read {
+            case .agreed(let value): return value
+            case .differ: return try await readThrough(key)
+            case .staleGeneration: throw .staleBucket
+            case .again, nil: continue
+            case .failed(let error): throw error
+            }
         }
+        throw .noQuorum
+    }
+
+    /// The owners differ: what is found is chosen before it is told.
+    private func readThrough(_ key: RowKey) async throws(ClusterError) -> RegisterValue? {
+        let content = try await change(Change(key: key, id: nil)) {
+            (found) throws(ClusterError) -> Computed<RowContent> in .nothing(.success(found))
+        }
+        guard content != .nothing else { return nil }
+        return RegisterValue(
+            change: .zero, base: .none, over: nil, isTombstone: content.isTombstone,
+            bodies: content.rowBodies, content: content.encoded)
     }
 
     static func content(
@@ -137,51 +203,21 @@ final class Coordinator: Sendable {
         } catch { throw .damaged }
     }
 
-    // MARK: Phases
+    // MARK: Ballots
 
-    /// nil: rejected, with the clock moved past the higher ballot.
-    private func gatherPromises(
-        _ key: RowKey, _ ballot: Ballot, _ proposal: Proposal
-    ) async throws(ClusterError) -> Promises? {
-        switch await owner.prepare(key, ballot, epoch: epoch) {
-        case .promise(let accepted, let value, let horizon):
-            return Promises(
-                accepted: accepted, value: value, isAgreed: true, horizon: horizon)
-        case .reject(let promised):
-            hybrid.withLock { $0.observe(promised.clock) }
-            return nil
-        case .tooFarAhead: throw proposal.first == nil ? .noQuorum : .outcomeUnknown
-        case .failed(let error):
-            throw proposal.first == nil ? ClusterError(error) : .outcomeUnknown
-        }
-    }
-
-    /// False: rejected.
-    private func gatherAccepts(
-        _ request: AcceptRequest, _ proposal: Proposal
-    ) async throws(ClusterError) -> Bool {
-        switch await owner.accept(request, epoch: epoch) {
-        case .accepted: return true
-        case .reject(let promised):
-            hybrid.withLock { $0.observe(promised.clock) }
-            return false
-        case .missing: throw .damaged
-        // The only owner has refused at this ballot, so nothing of it can surface.
-        case .staleGeneration: throw .busy
-        case .failed(.full(let available)): throw .full(availableBytes: available)
-        case .failed(.stopped): throw .stopped
-        case .failed: throw .outcomeUnknown
-        }
-    }
-
-    private func nextBallot() -> Ballot {
+    func nextBallot() -> Ballot {
+        precondition(boot > 0, "no ballot before the node has entered")
         let now = clock.wallMilliseconds
         return Ballot(
             clock: hybrid.withLock { $0.next(milliseconds: now) }, node: node, boot: boot)
     }
 
-    private func backOff(_ attempt: Int) async {
-        let jitter = entropy.next() % (Self.backOffMilliseconds << UInt64(attempt))
+    /// The next ballot is above this one.
+    func observe(_ ballot: Ballot) { hybrid.withLock { $0.observe(ballot.clock) } }
+
+    func backOff(_ attempt: Int) async {
+        let most = Self.backOffMilliseconds << UInt64(min(attempt, 6))
+        let jitter = entropy.next() % most
         do throws(CancellationError) { try await clock.sleep(milliseconds: 1 + jitter) } catch {
             // Cancelled: the next attempt finds out what is true, and is the last that matters.
             return

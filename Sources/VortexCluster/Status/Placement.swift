@@ -12,12 +12,13 @@ extension ClusterNode {
     public func placement(
         bucket: String, key: [UInt8]
     ) async throws(ClusterError) -> PlacementReport {
-        let info = try bucketForReading(bucket)
+        let info = try await self.bucket(bucket)
         let rowKey = try Self.row(info, key)
-        guard let version = try readObject(rowKey).visible else { throw .noSuchObject }
+        guard let version = try await readObject(rowKey).visible else { throw .noSuchObject }
+        let ring = layout.ring
         var report = PlacementReport(
-            version: version, partition: layout.ring.partition(of: rowKey).value,
-            rowOwners: layout.rowOwners(of: layout.ring.partition(of: rowKey)),
+            version: version, partition: ring.partition(of: rowKey).value,
+            rowOwners: layout.rowOwners(of: ring.partition(of: rowKey)),
             wantedCopies: Int(version.policy), chunkCount: 0, chunks: [])
         let extents: [Extent] =
             switch version.body {
@@ -26,45 +27,47 @@ extension ClusterNode {
             case .spread(let extents): extents
             }
         report.chunkCount = extents.reduce(0) { $0 + $1.chunks }
-        let buffer = UnsafeMutableRawBufferPointer.allocate(
-            byteCount: Limits.chunkBytes, alignment: 4_096)
-        defer { buffer.deallocate() }
         for extent in extents {
             for index in 0..<extent.chunks where report.chunks.count < Self.placementChunksMax {
                 let id = ChunkID(blob: extent.blob, index: UInt32(index))
-                let isRead = report.chunks.count < Self.placementReadsMax
-                let copy = try await copy(of: id, reading: isRead ? buffer : nil)
+                let partition =
+                    version.body == .row(extent.blob)
+                    ? ring.partition(of: rowKey) : ring.partition(of: id)
                 let start = index * UInt64(extent.chunkBytes)
+                let length = min(UInt64(extent.chunkBytes), extent.length - start)
+                var copies: [ChunkCopy] = []
+                for owner in view[partition].quorum.owners {
+                    let isRead = report.chunks.count < Self.placementReadsMax
+                    copies.append(await copy(of: id, Int(length), at: owner, isRead: isRead))
+                }
                 report.chunks.append(
                     ChunkPlacement(
-                        chunk: id, length: min(UInt64(extent.chunkBytes), extent.length - start),
-                        partition: version.body == .row(extent.blob)
-                            ? report.partition : layout.ring.partition(of: id).value,
-                        copies: [copy]))
+                        chunk: id, length: length, partition: partition.value, copies: copies))
             }
         }
         return report
     }
 
-    /// This node's copy; read and verified where there is a buffer for it.
+    /// One owner's copy, read and verified there where `isRead`.
     private func copy(
-        of id: ChunkID, reading buffer: UnsafeMutableRawBufferPointer?
-    ) async throws(ClusterError) -> ChunkCopy {
-        do throws(StoreError) {
-            guard let chunk = try store.chunk(id) else {
-                return ChunkCopy(node: node, state: .missing, verifiedMilliseconds: nil)
+        of id: ChunkID, _ length: Int, at owner: NodeID, isRead: Bool
+    ) async -> ChunkCopy {
+        let owning = coordinator.anOwner(owner)
+        func copy(_ state: ChunkCopy.State, _ moment: UInt64? = nil) -> ChunkCopy {
+            ChunkCopy(node: owner, state: state, verifiedMilliseconds: moment)
+        }
+        guard isRead else {
+            switch await owning.lengths(of: [id]) {
+            case .success([length]): return copy(.notRead)
+            case .success: return copy(.missing)
+            case .failure: return copy(.unreachable)
             }
-            guard let buffer else {
-                return ChunkCopy(node: node, state: .notRead, verifiedMilliseconds: nil)
-            }
-            try await store.read(
-                chunk, range: 0..<chunk.length,
-                into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<chunk.length]))
-            return ChunkCopy(node: node, state: .verified, verifiedMilliseconds: now)
-        } catch .damaged {
-            return ChunkCopy(node: node, state: .damaged, verifiedMilliseconds: nil)
-        } catch .notFound {
-            return ChunkCopy(node: node, state: .missing, verifiedMilliseconds: nil)
-        } catch { throw ClusterError(error) }
+        }
+        switch await owning.chunk(id, 0..<length) {
+        case .success(.some): return copy(.verified, now)
+        case .success(nil): return copy(.missing)
+        case .failure(.damaged): return copy(.damaged)
+        case .failure: return copy(.unreachable)
+        }
     }
 }

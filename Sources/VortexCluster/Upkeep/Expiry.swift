@@ -8,8 +8,8 @@ extension ClusterNode {
     func tidyUploads() async throws(ClusterError) {
         var after: UploadID?
         while !Task.isCancelled {
-            let found = try uploadRows(after: after, limit: Self.batch)
-            for upload in found where active.find(upload.id) == nil {
+            let found = try await uploadRows(after: after, limit: Self.batch)
+            for upload in found where active.find(upload.id) == nil && isFirst(of: upload.key) {
                 try await tidy(upload)
             }
             guard found.count == Self.batch, let last = found.last else { return }
@@ -20,7 +20,7 @@ extension ClusterNode {
     private func tidy(_ upload: FoundUpload) async throws(ClusterError) {
         switch upload.row.state {
         case .open:
-            let last = info(upload, parts: try parts(of: upload)).lastProgressMilliseconds
+            let last = info(upload, parts: try await parts(of: upload)).lastProgressMilliseconds
             guard now > last + options.uploadIdleMilliseconds else { return }
             try await abortUpload(upload.id)
         case .completing:
@@ -32,7 +32,7 @@ extension ClusterNode {
             if upload.row.state != .done {
                 try await closeUpload(.multipart(upload.id), upload.object)
             }
-            for part in try partRows(of: upload.id) {
+            for part in try await partRows(of: upload.id) {
                 try await removePart(part.key)
                 try await purge(part.key)
             }
@@ -52,19 +52,23 @@ extension ClusterNode {
         try await purge(upload.key)
     }
 
-    /// Removes the row of a tombstone, where it is one: every owner, which is this node, has it.
+    /// Whether this node is the first owner of the row that answers: it does what one must do.
+    func isFirst(of key: RowKey) -> Bool {
+        view[key].quorum.owners.first { $0 == node || !peers.isSuspect($0) } == node
+    }
+
+    /// Removes the row of a tombstone, where it is one on every owner.
     func purge(_ key: RowKey) async throws(ClusterError) {
-        try await coordinator.latch.acquire(key)
-        defer { coordinator.latch.release(key) }
-        guard case .row(let accepted, let value?, _) = coordinator.owner.read(key),
-            value.isTombstone
-        else { return }
-        if case .object(let row) = try Coordinator.content(value, of: key) {
-            let now = now
-            guard row.answers.allSatisfy({ $0.isOver(now) }) else { return }
+        let now = now
+        let isAlone = view.isAlone
+        if isAlone {
+            try await coordinator.latch.acquire(key)
         }
-        do throws(StoreError) {
-            _ = try await coordinator.owner.purge(key, accepted)
-        } catch { throw ClusterError(error) }
+        defer { if isAlone { coordinator.latch.release(key) } }
+        // What is kept for now the sweep meets again.
+        _ = try await coordinator.purge(key) { content in
+            guard case .object(let row) = content else { return true }
+            return row.answers.allSatisfy { $0.isOver(now) }
+        }
     }
 }

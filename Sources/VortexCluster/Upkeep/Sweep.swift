@@ -51,7 +51,8 @@ extension ClusterNode {
         while let start = from, !Task.isCancelled {
             let slice = try slice(of: bucket, from: start)
             try await together(slice.keys) { (key) async throws(ClusterError) in
-                try await self.sweep(RowKey(bucket: bucket, key: key))
+                let key = RowKey(bucket: bucket, key: key)
+                if self.isFirst(of: key) { try await self.sweep(key) }
             }
             from = slice.next
             do throws(CancellationError) {
@@ -99,7 +100,7 @@ extension ClusterNode {
 
     private func sweep(_ key: RowKey) async throws(ClusterError) {
         guard key.bucket != .zero else { return try await purge(key) }
-        let row = try readObject(key)
+        let row = try await readObject(key)
         for upload in row.openUploads { try await expire(upload, of: key) }
         if row.isTombstone, now > row.modifiedMilliseconds + Self.graceMilliseconds {
             try await purge(key)

@@ -11,8 +11,17 @@ extension ClusterNode {
     private static let roundMilliseconds: UInt64 = 5_000
     private static let sweepMilliseconds: UInt64 = 3_600_000
 
-    /// Expiry of uploads, collecting, purging. Ends when its task is cancelled.
+    /// Heartbeats, repair, expiry of uploads, collecting, purging. Ends when its task is cancelled.
     public func run() async {
+        guard peers.transport != nil else { return await upkeep() }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.beat() }
+            group.addTask { await self.repair() }
+            group.addTask { await self.upkeep() }
+        }
+    }
+
+    private func upkeep() async {
         var swept: UInt64 = 0
         var isFirst = true
         while !Task.isCancelled {
@@ -48,16 +57,16 @@ extension ClusterNode {
     }
 
     /// So many rounds of upkeep share an fsync.
-    private static let togetherMax = 32
+    static let togetherMax = 32
 
     /// Runs `body` for each, some at a time; the first failure ends it.
     func together<Item: Sendable>(
-        _ items: [Item], _ body: @escaping @Sendable (Item) async throws(ClusterError) -> Void
+        _ items: [Item], most: Int = togetherMax, _ body: @escaping @Sendable (Item) async throws(ClusterError) -> Void
     ) async throws(ClusterError) {
         let failure = await withTaskGroup(of: ClusterError?.self) { group -> ClusterError? in
             var failure: ClusterError?
             for (index, item) in items.enumerated() where failure == nil {
-                if index >= Self.togetherMax, let done = await group.next() { failure = done }
+                if index >= most, let done = await group.next() { failure = done }
                 group.addTask {
                     do throws(ClusterError) { try await body(item) } catch { return error }
                     return nil
@@ -80,8 +89,10 @@ extension ClusterNode {
             let delay = self.store.usage.isFull ? 0 : self.options.collectDelayMilliseconds
             let now = self.now
             guard now > delay else { return }
+            var after: UnnamedBlob?
             while !Task.isCancelled {
-                let candidates = try self.unnamed(before: now - delay)
+                let candidates = try self.unnamed(before: now - delay, after: after)
+                after = candidates.last
                 try await self.together(candidates) { (candidate) async throws(ClusterError) in
                     try await self.collect(candidate)
                 }
@@ -90,19 +101,48 @@ extension ClusterNode {
         }
     }
 
-    private func unnamed(before moment: UInt64) throws(ClusterError) -> [UnnamedBlob] {
+    private func unnamed(
+        before moment: UInt64, after: UnnamedBlob?
+    ) throws(ClusterError) -> [UnnamedBlob] {
         do throws(StoreError) {
-            return try store.unnamed(before: moment, limit: Self.collectBatch)
+            return try store.unnamed(before: moment, after: after, limit: Self.collectBatch)
         } catch { throw ClusterError(error) }
     }
 
-    /// Asks the rows that can name the blob, in the order in which a name moves: part, upload,
-    /// object.
+    /// One owner of the row does it for all; the others come in where it has not for a while.
+    private func isDue(_ candidate: UnnamedBlob, _ now: UInt64) -> Bool {
+        let owners = view[candidate.owner].quorum.owners
+        guard let place = owners.firstIndex(of: node), place > 0 else { return true }
+        let patience = UInt64(place) * Self.patienceMilliseconds
+        return now > candidate.sinceMilliseconds + options.collectDelayMilliseconds + patience
+            || owners[..<place].allSatisfy { peers.isSuspect($0) }
+    }
+
+    private static let patienceMilliseconds: UInt64 = 60_000
+
     private func collect(_ candidate: UnnamedBlob) async throws(ClusterError) {
-        var isNamed = false
-        for key in candidate.rowsToAsk where !isNamed {
-            isNamed = try await names(key, candidate.blob)
+        guard isDue(candidate, now) else { return }
+        if view.isAlone {
+            var isNamed = false
+            for key in candidate.rowsToAsk where !isNamed {
+                isNamed = try await names(key, candidate.blob)
+            }
+            return try await settle(candidate, isNamed: isNamed)
         }
+        if let away = owedDeletes.nodes(of: candidate.blob) {
+            guard !away.contains(where: { peers.isSuspect($0) }),
+                await delete(candidate.blob, at: away).isEmpty
+            else { return }
+        } else {
+            guard try await collectEverywhere(candidate) else { return }
+        }
+        owedDeletes.forget(candidate.blob)
+        try await settle(candidate, isNamed: false)
+    }
+
+    private func settle(
+        _ candidate: UnnamedBlob, isNamed: Bool
+    ) async throws(ClusterError) {
         do throws(StoreError) {
             if isNamed {
                 try await store.keep(candidate)
@@ -114,12 +154,42 @@ extension ClusterNode {
     }
 
     /// A change behind all others of the row, so that none that names the blob can be under way.
-    /// With one owner what phase 1 finds is chosen, and there is nothing to write.
+    /// With one owner what phase 1 finds is chosen, and there is nothing to write; with several
+    /// something must be written above whatever was sent and not chosen.
     private func names(_ key: RowKey, _ blob: BlobID) async throws(ClusterError) -> Bool {
-        try await coordinator.change(.init(key: key, id: newChange())) {
+        let isAlone = view.isAlone
+        let change = Coordinator.Change(key: key, id: newChange(), isForced: !isAlone)
+        return try await coordinator.change(change) {
             (found) throws(ClusterError) -> Coordinator.Computed<Bool> in
-            .nothing(.success(found.names(blob)))
+            found == .nothing && !isAlone
+                ? .write(.nothing, bodies: [], false) : .nothing(.success(found.names(blob)))
         }
+    }
+
+    /// Asks the rows that can name the blob, in the order in which a name moves (part, upload,
+    /// object), and where none does, deletes it on every node. True where it is deleted everywhere.
+    func collectEverywhere(_ candidate: UnnamedBlob) async throws(ClusterError) -> Bool {
+        for key in candidate.rowsToAsk where try await names(key, candidate.blob) {
+            try await settle(candidate, isNamed: true)
+            return false
+        }
+        for key in candidate.rowsToAsk where key.kind != .object { try await purge(key) }
+        // What is owed to nodes that are away stays a candidate.
+        let away = await delete(candidate.blob, at: view.members)
+        if !away.isEmpty { owedDeletes.note(candidate.blob, away) }
+        return away.isEmpty
+    }
+
+    /// Those that did not answer.
+    private func delete(_ blob: BlobID, at nodes: [NodeID]) async -> [NodeID] {
+        var away: [NodeID] = []
+        let now = now
+        for node in nodes {
+            if await coordinator.anOwner(node).collect(blob, milliseconds: now) != nil {
+                away.append(node)
+            }
+        }
+        return away
     }
 }
 

@@ -12,14 +12,14 @@ extension ClusterNode {
     public func append(
         to id: UploadID, offset: UInt64, body: any BodySource
     ) async throws(ClusterError) -> UploadInfo {
-        let found = try find(id)
+        let found = try await find(id)
         let receiving = ActiveUpload(
             id: id, bucket: found.row.bucket, key: found.key.key, isResumable: true,
             expectedBytes: found.row.expectedBytes, startedMilliseconds: now, firstByte: offset)
         try active.begin(receiving)
         defer { active.end(receiving) }
         // Looked at again: another append may have ended meanwhile.
-        let upload = try find(id)
+        let upload = try await find(id)
         guard upload.row.state == .open else { throw .noSuchUpload }
         let parts = try await finishParts(of: upload)
         let bytes = parts.reduce(0) { $0 + $1.row.extent.length }
@@ -33,13 +33,13 @@ extension ClusterNode {
             return info(upload, parts: parts)
         }
         try await receivePart(of: upload, receiving, body)
-        return info(upload, parts: try self.parts(of: upload))
+        return info(upload, parts: try await self.parts(of: upload))
     }
 
     private func receivePart(
         of upload: FoundUpload, _ receiving: ActiveUpload, _ body: any BodySource
     ) async throws(ClusterError) {
-        let number = (try partRows(of: upload.id).map(\.number).max() ?? 0) + 1
+        let number = (try await partRows(of: upload.id).map(\.number).max() ?? 0) + 1
         guard number <= Limits.partsPerUploadMax else {
             throw .tooLarge(limitBytes: receiving.firstByte)
         }

@@ -12,7 +12,7 @@ extension ClusterNode {
     public func completeUpload(
         _ id: UploadID, expectedSHA256: [UInt8]?
     ) async throws(ClusterError) -> PutResult {
-        let found = try find(id)
+        let found = try await find(id)
         switch found.row.state {
         case .open: break
         case .completing: return try await finish(found)
@@ -96,7 +96,7 @@ extension ClusterNode {
     /// The change of the object's row, which decides.
     private func commit(_ upload: FoundUpload) async throws(ClusterError) -> Commit {
         guard var version = upload.row.version else { throw .damaged }
-        let bucket = try bucketForWriting(upload.row.bucket)
+        let bucket = try await bucketForWriting(upload.row.bucket)
         let now = now
         let change = Coordinator.Change(
             key: upload.object, id: newChange(), generation: bucket.generation)

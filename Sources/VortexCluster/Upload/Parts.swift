@@ -11,11 +11,11 @@ extension ClusterNode {
     }
 
     /// The parts there are; of one whose writer crashed, with the length that is durable.
-    func parts(of upload: FoundUpload) throws(ClusterError) -> [Part] {
+    func parts(of upload: FoundUpload) async throws(ClusterError) -> [Part] {
         var parts: [Part] = []
-        for (key, number, content) in try partRows(of: upload.id) {
+        for (key, number, content) in try await partRows(of: upload.id) {
             guard case .part(var row) = content else { continue }
-            if row.digest == nil { row.extent.length = try durableBytes(of: row.extent.blob) }
+            if row.digest == nil { row.extent.length = try await durableBytes(of: row.extent.blob, key) }
             parts.append(Part(key: key, number: number, row: row))
         }
         return parts
@@ -24,37 +24,32 @@ extension ClusterNode {
     /// The rows, tombstones among them.
     func partRows(
         of id: UploadID
-    ) throws(ClusterError) -> [(key: RowKey, number: UInt32, content: RowContent)] {
-        let rows: [(key: RowKey, row: StoredRow)]
-        do throws(StoreError) { rows = try store.parts(of: id) } catch {
-            throw ClusterError(error)
-        }
+    ) async throws(ClusterError) -> [(key: RowKey, number: UInt32, content: RowContent)] {
         var parts: [(key: RowKey, number: UInt32, content: RowContent)] = []
-        for (key, row) in rows {
-            guard case .part(_, let number) = key.kind else { continue }
-            parts.append((key, number, try Coordinator.content(row.value, of: key)))
+        for row in try await rows(of: id) {
+            guard case .part(_, let number) = row.key.kind else { continue }
+            parts.append((row.key, number, try Coordinator.content(row.value, of: row.key)))
         }
         return parts
     }
 
-    /// The unbroken run of chunks from the first one on.
-    private func durableBytes(of blob: BlobID) throws(ClusterError) -> UInt64 {
+    /// The unbroken run of chunks from the first one on that a majority of their owners has.
+    private func durableBytes(
+        of blob: BlobID, _ key: RowKey
+    ) async throws(ClusterError) -> UInt64 {
         var bytes: UInt64 = 0
-        do throws(StoreError) {
-            for (expected, index) in try store.chunkIndexes(of: blob).enumerated() {
-                guard index == expected,
-                    let chunk = try store.chunk(ChunkID(blob: blob, index: index))
-                else { break }
-                bytes += UInt64(chunk.length)
-                if chunk.length < Limits.chunkBytes { break }
-            }
-        } catch { throw ClusterError(error) }
+        for index in UInt32(0)... {
+            let length = try await chunks.durableLength(
+                ChunkID(blob: blob, index: index), of: key)
+            bytes += UInt64(length)
+            if length < Limits.chunkBytes { break }
+        }
         return bytes
     }
 
     /// Finishes parts whose writer crashed: reads what is durable once, for its digest.
     func finishParts(of upload: FoundUpload) async throws(ClusterError) -> [Part] {
-        var parts = try parts(of: upload)
+        var parts = try await parts(of: upload)
         for index in parts.indices where parts[index].row.digest == nil {
             let extent = parts[index].row.extent
             let digest = try await digest(of: extent)
@@ -74,7 +69,7 @@ extension ClusterNode {
     func readThrough(
         _ body: Body, size: UInt64, _ visit: (UnsafeRawBufferPointer) -> Void
     ) async throws(ClusterError) {
-        let reader = try ObjectReader(store: store, size: size, body: body)
+        let reader = try await ObjectReader(chunks: chunks, size: size, body: body, row: nil)
         let buffer = UnsafeMutableRawBufferPointer.allocate(
             byteCount: Limits.chunkBytes, alignment: 4_096)
         defer { buffer.deallocate() }

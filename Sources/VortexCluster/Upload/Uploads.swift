@@ -17,7 +17,7 @@ extension ClusterNode {
         bucket: String, key: [UInt8], attributes: ObjectAttributes, condition: WriteCondition,
         expectedBytes: UInt64?
     ) async throws(ClusterError) -> UploadInfo {
-        let info = try bucketForWriting(bucket)
+        let info = try await bucketForWriting(bucket)
         let order = PutOrder(
             bucket: info, key: try Self.row(info, key), attributes: attributes,
             condition: condition, idempotency: nil, expectedBytes: expectedBytes)
@@ -40,9 +40,9 @@ extension ClusterNode {
 
     public func upload(_ id: UploadID) async throws(ClusterError) -> UploadInfo {
         if let receiving = active.find(id) { return receiving.info(now: now) }
-        let found = try find(id)
+        let found = try await find(id)
         guard !found.row.isOver else { throw .noSuchUpload }
-        return info(found, parts: try parts(of: found))
+        return info(found, parts: try await parts(of: found))
     }
 
     /// Resumable ones, and the plain PUTs in progress on this node; the oldest, in bounds.
@@ -51,9 +51,9 @@ extension ClusterNode {
         var infos = receiving.map { $0.info(now: now) }
         var after: UploadID?
         repeat {
-            let rows = try uploadRows(after: after, limit: Self.uploadsListedMax)
+            let rows = try await uploadRows(after: after, limit: Self.uploadsListedMax)
             for found in rows where !found.row.isOver && active.find(found.id) == nil {
-                infos.append(info(found, parts: try parts(of: found)))
+                infos.append(info(found, parts: try await parts(of: found)))
             }
             // Those that are over lie among them, for a day.
             after = rows.count == Self.uploadsListedMax ? rows.last?.id : nil
@@ -69,7 +69,7 @@ extension ClusterNode {
             receiving.abort()
             return
         }
-        let found = try find(id)
+        let found = try await find(id)
         try await setUpload(found) { (row) throws(ClusterError) in
             switch row.state {
             case .open: row.state = .aborted
@@ -84,30 +84,24 @@ extension ClusterNode {
 
     // MARK: Rows
 
-    func find(_ id: UploadID) throws(ClusterError) -> FoundUpload {
-        let known: RowKey?
-        do throws(StoreError) { known = try store.upload(id)?.key } catch {
-            throw ClusterError(error)
-        }
-        guard let key = known, case .upload(let row) = try coordinator.read(key) else {
-            throw .noSuchUpload
-        }
+    func find(_ id: UploadID) async throws(ClusterError) -> FoundUpload {
+        let rows = try await rows(of: id)
+        guard let key = rows.first(where: { $0.key.kind == .upload(id) })?.key,
+            case .upload(let row) = try await coordinator.read(key)
+        else { throw .noSuchUpload }
         return FoundUpload(id: id, key: key, row: row)
     }
 
     func uploadRows(
         after: UploadID?, limit: Int
-    ) throws(ClusterError) -> [FoundUpload] {
-        let rows: [(key: RowKey, row: StoredRow)]
-        do throws(StoreError) { rows = try store.uploads(after: after, limit: limit) } catch {
-            throw ClusterError(error)
-        }
+    ) async throws(ClusterError) -> [FoundUpload] {
+        let rows = try await uploadsEverywhere(after: after, limit: limit)
         var found: [FoundUpload] = []
-        for (key, row) in rows {
-            guard case .upload(let id) = key.kind,
-                case .upload(let upload) = try Coordinator.content(row.value, of: key)
+        for row in rows {
+            guard case .upload(let id) = row.key.kind,
+                case .upload(let upload) = try Coordinator.content(row.value, of: row.key)
             else { continue }
-            found.append(FoundUpload(id: id, key: key, row: upload))
+            found.append(FoundUpload(id: id, key: row.key, row: upload))
         }
         return found
     }

@@ -102,6 +102,15 @@ public final class BufferPool: Sendable {
                 if granted { wake.resume() }
             }
         }
+        return granted(capacity)
+    }
+
+    /// A buffer where there is room and nobody waits, nil otherwise; never waits.
+    public func takeIfRoom(_ capacity: Int) -> ChunkBuffer? {
+        takeNow(capacity) ? granted(capacity) : nil
+    }
+
+    private func granted(_ capacity: Int) -> ChunkBuffer {
         guard capacity == Limits.chunkBytes else {
             return ChunkBuffer(capacity: capacity, pool: self)
         }

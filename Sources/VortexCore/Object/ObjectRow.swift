@@ -205,7 +205,7 @@ extension ByteReader {
     }
 
     /// Milliseconds fit the 48 bits that ids and ballots give them, so that sums cannot overflow.
-    mutating func readMilliseconds() throws(CodingError) -> UInt64 {
+    public mutating func readMilliseconds() throws(CodingError) -> UInt64 {
         let value = try readNumber()
         guard value < 1 << 48 else { throw .outOfRange(value) }
         return value

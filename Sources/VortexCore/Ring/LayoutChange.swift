@@ -26,6 +26,26 @@ extension Layout {
         return next
     }
 
+    /// A node has started: where it stands now, and its new boot number. nil where it is no member.
+    public func starting(
+        _ node: NodeID, address: String, zone: String, host: String, weightBytes: UInt64,
+        boot: UInt32, start: UInt64
+    ) -> Layout? {
+        guard let index = index(of: node) else { return nil }
+        var next = advanced()
+        let state = members[index].state
+        next.members[index] = Member(
+            id: node, address: address, zone: zone, host: host, weightBytes: weightBytes,
+            state: state, boot: boot)
+        next.members[index].start = start
+        return next
+    }
+
+    /// Partitions between a joint epoch and its final one, in order.
+    public var migrating: [Partition] { joints.map(\.partition) }
+
+    public var isMigrating: Bool { !joints.isEmpty }
+
     /// Every owner of these partitions has reported `synced` for its joint epoch.
     public func finishing(_ partitions: [Partition]) -> Layout? {
         var next = advanced()

@@ -1,7 +1,7 @@
 /// A layout's bytes. Numbers are LEB128 unless noted; ids big-endian.
 ///
-///     version 1 | cluster 16 | epoch | bits 1 | replicas 1
-///     members n | n x (id 8, address, zone, host, weight, state 1, boot)
+///     version 2 | cluster 16 | epoch | bits 1 | replicas 1
+///     members n | n x (id 8, address, zone, host, weight, state 1, boot, start 8)
 ///     council n | n x member
 ///     epochs n  | n x epoch                     each epoch that occurs, ascending
 ///     partitions in order, 2^bits x
@@ -14,7 +14,9 @@
 /// its generation and number. A bit that no writer sets, an index out of range, an order that no
 /// writer produces, a repeated node: all are refused.
 
-private let formatVersion: UInt8 = 1
+private let formatVersion: UInt8 = 2
+/// Without the members' starts.
+private let formatVersionBeforeStarts: UInt8 = 1
 
 private enum Shape {
     static let owners: UInt8 = 7
@@ -37,6 +39,7 @@ extension ByteWriter {
         write(number: member.weightBytes)
         write(member.state.rawValue)
         write(number: UInt64(member.boot))
+        write(fixed: member.start)
     }
 
     public mutating func write(_ layout: Layout) {
@@ -130,6 +133,12 @@ extension ByteReader {
     }
 
     public mutating func readMember() throws(CodingError) -> Member {
+        var member = try readMemberBeforeStarts()
+        member.start = try readFixed()
+        return member
+    }
+
+    private mutating func readMemberBeforeStarts() throws(CodingError) -> Member {
         let id = NodeID(try readOrdered())
         let address = try readText(max: Layout.nameBytesMax)
         let zone = try readText(max: Layout.nameBytesMax)
@@ -146,7 +155,9 @@ extension ByteReader {
 
     public mutating func readLayout() throws(CodingError) -> Layout {
         let version = try readByte()
-        guard version == formatVersion else { throw .unknown(tag: UInt64(version)) }
+        guard version == formatVersion || version == formatVersionBeforeStarts else {
+            throw .unknown(tag: UInt64(version))
+        }
         let cluster = try readID(ClusterID.self)
         let epoch = try readEpoch()
         let bits = try readByte()
@@ -157,7 +168,8 @@ extension ByteReader {
         }
         var members: [Member] = []
         for _ in 0..<(try readCount(max: Layout.membersMax)) {
-            let member = try readMember()
+            let member =
+                version == formatVersion ? try readMember() : try readMemberBeforeStarts()
             if let last = members.last, last.id >= member.id { throw .outOfRange(member.id.value) }
             members.append(member)
         }

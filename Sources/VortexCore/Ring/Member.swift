@@ -21,6 +21,8 @@ public struct Member: Hashable, Sendable {
     public var state: State
     /// Its last start, agreed by the council; raised before it serves.
     public var boot: UInt32
+    /// Random, of that start: tells two copies of one directory apart.
+    public var start: UInt64 = 0
 
     /// `address`, `zone` and `host` have at most `Layout.nameBytesMax` bytes each.
     public init(

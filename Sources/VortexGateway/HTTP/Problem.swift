@@ -103,11 +103,11 @@ extension Problem {
         case .noQuorum: self.init(.noQuorum)
         case .outcomeUnknown:
             self.init(.outcomeUnknown, "The write may or may not have taken effect.")
-        case .busy: self.init(.busy)
+        case .busy, .staleBucket: self.init(.busy)
         case .full(let availableBytes):
             self.init(.full, "\(availableBytes) bytes are left. Deleting still works.")
         case .damaged: self.init(.damaged, "No copy that verifies could be read.")
-        case .stopped: self.init(.stopping)
+        case .stopped, .outdatedDisk: self.init(.stopping)
         }
     }
 }

@@ -9,7 +9,11 @@ extension RESTHandler {
         try parsing { () throws(RequestError) in try call.query.allow(only: []) }
         let status = await node.status()
         let now = clock.wallMilliseconds
-        return .json { $0.members(of: status, now: now, isReady: readiness(status) == nil) }
+        let cluster = await node.clusterStatus()
+        return .json { json in
+            json.members(of: status, now: now, isReady: readiness(status) == nil)
+            json.members(of: cluster, collected: status.collectedBlobs)
+        }
     }
 
     func placement(_ call: Call) async throws(Problem) -> Response {
@@ -103,7 +107,55 @@ extension JSONWriter {
             json.member("body_bytes", status.bufferBytes)
             json.member("body_limit_bytes", status.bufferLimitBytes)
         }
-        object("repair") { $0.member("collected_blobs", status.collectedBlobs) }
+    }
+
+    fileprivate mutating func members(of cluster: ClusterStatus, collected: UInt64) {
+        array("nodes") { json in
+            for node in cluster.nodes { json.object { $0.members(of: node) } }
+        }
+        object("replication") { json in
+            let status = cluster.replication
+            json.member("replicas", status.replicas)
+            json.member("partitions", status.partitions)
+            json.member("fully_replicated", status.fullyReplicated)
+            json.member("under_replicated", status.underReplicated)
+            json.member("unverified", status.unverified)
+            json.member("migrating", status.migrating)
+            json.member("without_quorum", status.withoutQuorum)
+        }
+        object("repair") { json in
+            json.member("missing_rows", cluster.repair.missingRows)
+            json.member("missing_chunks", cluster.repair.missingChunks)
+            json.member("stray_chunks", cluster.repair.strayChunks)
+            json.member("repaired_rows", cluster.repair.repairedRows)
+            json.member("copied_chunks", cluster.repair.copiedChunks)
+            json.member("collected_blobs", collected)
+        }
+    }
+
+    private mutating func members(of node: MemberStatus) {
+        member("node", node.node.description)
+        member("address", node.address)
+        member("zone", node.zone)
+        member("host", node.host)
+        switch node.state {
+        case .active: member("state", "active")
+        case .draining: member("state", "draining")
+        case .dead: member("state", "dead")
+        }
+        member("health", node.health.rawValue)
+        member("boot", UInt64(node.boot))
+        member("owned_partitions", node.ownedPartitions)
+        member("objects", node.objects)
+        member("total_bytes", node.totalBytes)
+        member("available_bytes", node.availableBytes)
+        member("journal_live_bytes", node.journalLiveBytes)
+        member("verified", node.isVerified)
+        if node.verifiedMilliseconds > 0 {
+            member("verified_at", time: node.verifiedMilliseconds)
+        } else {
+            null("verified_at")
+        }
     }
 
     fileprivate mutating func members(of report: PlacementReport) {
@@ -137,6 +189,7 @@ extension JSONWriter {
         case .damaged: member("state", "damaged")
         case .missing: member("state", "missing")
         case .notRead: member("state", "not-read")
+        case .unreachable: member("state", "unreachable")
         }
         if let moment = copy.verifiedMilliseconds {
             member("verified", time: moment)

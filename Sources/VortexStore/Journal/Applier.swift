@@ -258,8 +258,12 @@ struct Applier {
         put(horizonKey, bytes.bytes)
     }
 
-    /// Drops the entry of a record that compaction found to be due; see `Compaction`.
-    mutating func drop(_ key: [UInt8], _ place: RecordPlace) {
+    /// Drops the entry at `key` where it still stands for the record at `place`.
+    mutating func drop(_ key: [UInt8], _ place: RecordPlace) throws(StoreError) {
+        guard let entry = try get(key) else { return }
+        let found: RecordPlace
+        do throws(CodingError) { found = try placeIn(entry) } catch { throw .coding(error) }
+        guard found == place else { return }
         subtract(place)
         delete(key)
     }

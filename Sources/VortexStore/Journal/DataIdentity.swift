@@ -2,7 +2,7 @@ public import VortexCore
 
 /// Whose data directory this is, in the file `identity`: written once, before anything else.
 public struct DataIdentity: Hashable, Sendable {
-    static let fileName = "identity"
+    public static let fileName = "identity"
     static let magic: UInt64 = 0x3144_4958_4554_5256  // "VRTEXID1"
     static let formatVersion: UInt32 = 1
 

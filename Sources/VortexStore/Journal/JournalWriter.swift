@@ -113,7 +113,7 @@ struct JournalWriter: ~Copyable, Sendable {
         let isSeal = submissions.isEmpty
         if !encoder.isEmpty || isSeal { try await append() }
         for placed in encoder.records { try applier.apply(placed, segment: segment.number) }
-        for command in commands { applier.run(command) }
+        for command in commands { try applier.run(command) }
         try applier.commit(segment: segment.number, end: offset)
         publish()
     }
@@ -180,9 +180,9 @@ enum IndexCommand: Sendable {
 }
 
 extension Applier {
-    mutating func run(_ command: IndexCommand) {
+    mutating func run(_ command: IndexCommand) throws(StoreError) {
         switch command {
-        case .drop(let key, let place): drop(key, place)
+        case .drop(let key, let place): try drop(key, place)
         case .forget(let segment): forget(segment: segment)
         }
     }

@@ -106,7 +106,7 @@ extension Record {
 }
 
 extension ByteWriter {
-    mutating func write(_ id: ChunkID) {
+    public mutating func write(_ id: ChunkID) {
         write(id.blob)
         write(ordered: id.index)
     }
@@ -130,7 +130,7 @@ extension ByteWriter {
 }
 
 extension ByteReader {
-    mutating func readChunkID() throws(CodingError) -> ChunkID {
+    public mutating func readChunkID() throws(CodingError) -> ChunkID {
         ChunkID(blob: try readID(), index: try readOrdered())
     }
 

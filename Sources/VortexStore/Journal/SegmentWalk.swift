@@ -83,7 +83,7 @@ struct SegmentWalk {
     }
 
     /// nil where the bytes cannot be read, after several attempts.
-    private static func read(
+    static func read(
         _ segment: Segment, at offset: UInt64, count: Int
     ) async throws(StoreError) -> [UInt8]? {
         for _ in 0..<readAttempts {

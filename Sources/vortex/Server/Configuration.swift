@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Glibc
+internal import Logging
 internal import VortexGateway
 
 /// The server's settings from three places that say the same things: flags, the environment
@@ -11,6 +12,8 @@ struct Configuration: Equatable {
         ("data", nil), ("http", "127.0.0.1:8080"), ("token-file", nil), ("tls-cert", nil),
         ("tls-key", nil), ("trusted-proxy", ""), ("access-log", "common"),
         ("threads", nil), ("buffer-mib", "96"), ("reserve-mib", "256"),
+        ("node", nil), ("secret-file", nil), ("join", nil), ("zone", ""), ("host", nil),
+        ("log-level", "notice"),
     ]
 
     enum Failure: Error, Equatable, CustomStringConvertible {
@@ -47,6 +50,19 @@ struct Configuration: Equatable {
     var threads: Int
     var bufferBytes: Int
     var reserveBytes: UInt64
+    /// How this node speaks to others; nil: it is a cluster of one that talks to nobody.
+    var peer: Peer?
+    var logLevel: Logger.Level
+
+    struct Peer: Equatable {
+        /// host:port, as the others reach it.
+        var address: String
+        var secretFile: String
+        /// A member of the cluster to join; nil makes a new one.
+        var join: String?
+        var zone: String
+        var host: String
+    }
 
     /// Resolves the settings; `environment` gives the value of a variable.
     init(
@@ -85,9 +101,52 @@ struct Configuration: Equatable {
             try Self.number("buffer-mib", value("buffer-mib") ?? "", 8...65_536) << 20
         reserveBytes =
             UInt64(try Self.number("reserve-mib", value("reserve-mib") ?? "", 0...1_048_576)) << 20
+        let level = value("log-level") ?? ""
+        guard let logLevel = Logger.Level(rawValue: level) else {
+            throw .invalid(
+                name: "log-level", value: level,
+                expected: "trace, debug, info, notice, warning, error or critical")
+        }
+        self.logLevel = logLevel
+        peer = try Self.peer(value)
         if token == nil, case .tcp(let host, _) = address, !Self.isLoopback(host) {
             throw .tokenRequired(host)
         }
+    }
+
+    private static func peer(_ value: (String) -> String?) throws(Failure) -> Peer? {
+        guard let node = value("node"), !node.isEmpty else {
+            for name in ["join", "secret-file"] where value(name) != nil { throw .missing("node") }
+            return nil
+        }
+        guard let secretFile = value("secret-file"), !secretFile.isEmpty else {
+            throw .missing("secret-file")
+        }
+        try checkPeer("node", node)
+        let join = value("join").flatMap { $0.isEmpty || $0 == node ? nil : $0 }
+        if let join { try checkPeer("join", join) }
+        let peer = Peer(
+            address: node, secretFile: secretFile, join: join, zone: value("zone") ?? "",
+            host: value("host") ?? hostName())
+        for (name, text) in [("node", node), ("zone", peer.zone), ("host", peer.host)]
+        where text.utf8.count > 255 {
+            throw .invalid(name: name, value: text, expected: "at most 255 bytes")
+        }
+        return peer
+    }
+
+    private static func checkPeer(_ name: String, _ text: String) throws(Failure) {
+        guard let colon = text.lastIndex(of: ":"), colon > text.startIndex,
+            UInt16(text[text.index(after: colon)...]) ?? 0 > 0
+        else { throw .invalid(name: name, value: text, expected: "HOST:PORT") }
+    }
+
+    private static func hostName() -> String {
+        var name = [UInt8](repeating: 0, count: 256)
+        let failure = name.withUnsafeMutableBytes {
+            gethostname($0.baseAddress!.assumingMemoryBound(to: CChar.self), $0.count - 1)
+        }
+        return failure == 0 ? String(decoding: name.prefix { $0 != 0 }, as: UTF8.self) : ""
     }
 
     /// Lines of `name = value`; `#` begins a comment line.

@@ -1,8 +1,10 @@
 internal import Glibc
+internal import Logging
 internal import Synchronization
 internal import VortexCluster
 internal import VortexCore
 internal import VortexGateway
+internal import VortexNet
 internal import VortexStore
 
 /// A node and its gateway, put together on their threads.
@@ -16,9 +18,17 @@ final class Daemon: Sendable {
     /// Requests in flight get so long to finish when the daemon is told to stop.
     private static let drainSecondsMax = 30
 
+    /// How entering the cluster ended.
+    private final class Entering: Sendable {
+        let outcome = Mutex<Result<Void, ClusterError>?>(nil)
+    }
+
+    private static let networkThreads = 2
+
     private let configuration: Configuration
     private let index: RocksIndex
     private let store: Store
+    private let network: PeerNetwork?
     private let node: ClusterNode
     private let handler: RESTHandler
     private let server: HTTPServer
@@ -35,13 +45,21 @@ final class Daemon: Sendable {
         do throws(DiskError) { disk = try FileDisk(path: configuration.data) } catch {
             throw .disk(error, path: configuration.data)
         }
+        let network = try configuration.peer.map { (peer) throws(ServeFailure) in
+            try Self.network(peer)
+        }
+        self.network = network
+        var options = StoreOptions(reserveBytes: configuration.reserveBytes)
+        if let network, let join = configuration.peer?.join, Self.isNew(configuration.data) {
+            options.cluster = try Self.invitation(from: join, network, background)
+        }
         let index = try Self.openIndex(configuration.data + "/index")
         self.index = index
-        let options = StoreOptions(reserveBytes: configuration.reserveBytes)
+        let storeOptions = options
         let store = try background.wait { () async throws(ServeFailure) in
             do throws(StoreError) {
                 return try await Store(
-                    disk: disk, index: index, options: options, clock: clock,
+                    disk: disk, index: index, options: storeOptions, clock: clock,
                     entropy: SystemEntropy())
             } catch { throw ServeFailure.store(error) }
         }
@@ -52,13 +70,16 @@ final class Daemon: Sendable {
             }
             ending.isOver.store(true, ordering: .releasing)
         }
-        let bufferBytes = configuration.bufferBytes
+        let nodeOptions = ClusterOptions(
+            bufferBytes: configuration.bufferBytes, makeSHA256: { SHA256Digest() })
+        let place = MemberPlace(
+            address: configuration.peer?.address ?? "", zone: configuration.peer?.zone ?? "",
+            host: configuration.peer?.host ?? "", weightBytes: max(1, store.usage.totalBytes))
         node = try background.wait { () async throws(ServeFailure) in
             do throws(ClusterError) {
                 return try await ClusterNode.open(
-                    store: store, clock: clock, entropy: SystemEntropy(),
-                    options: ClusterOptions(
-                        bufferBytes: bufferBytes, makeSHA256: { SHA256Digest() }))
+                    store: store, clock: clock, entropy: SystemEntropy(), options: nodeOptions,
+                    place: place, transport: network)
             } catch { throw ServeFailure.cluster(error) }
         }
         let metrics = Metrics()
@@ -75,6 +96,85 @@ final class Daemon: Sendable {
                 handler: handler, metrics: metrics, log: AccessLog(configuration.accessLog),
                 background: background)
         } catch { throw .server(error) }
+    }
+
+    private static func network(
+        _ peer: Configuration.Peer
+    ) throws(ServeFailure) -> PeerNetwork {
+        let secret: [UInt8]
+        do throws(SecretFailure) {
+            secret = try ClusterSecret.read(peer.secretFile, makesMissing: peer.join == nil)
+        } catch { throw .secret(error, path: peer.secretFile) }
+        do throws(NetworkError) {
+            return try PeerNetwork(
+                options: PeerNetworkOptions(
+                    listen: peer.address, secret: secret, threads: networkThreads,
+                    identity: PeerIdentity(node: NodeID(0), cluster: .zero),
+                    entropy: SystemEntropy(), logger: Logger(label: "vortex.net")))
+        } catch { throw .network(error, address: peer.address) }
+    }
+
+    /// A directory without an identity: the node's first start.
+    private static func isNew(_ data: String) -> Bool {
+        access(data + "/" + DataIdentity.fileName, F_OK) != 0
+    }
+
+    private static let invitationSecondsMax: UInt64 = 60
+
+    /// Waits a while for a member that is only just starting, and not at all for one that refuses.
+    private static func invitation(
+        from address: String, _ network: PeerNetwork, _ background: LoopThread
+    ) throws(ServeFailure) -> ClusterID {
+        try background.wait { () async throws(ServeFailure) in
+            let end = SystemClock.monotonic() + invitationSecondsMax * 1_000_000_000
+            while true {
+                do throws(TransportError) {
+                    return try await ClusterNode.invitation(from: address, over: network)
+                } catch {
+                    guard error != .refused, SystemClock.monotonic() < end else {
+                        throw ServeFailure.join(error, address: address)
+                    }
+                }
+                do throws(CancellationError) {
+                    try await SystemClock(loop: background).sleep(milliseconds: 200)
+                } catch { throw ServeFailure.cluster(.stopped) }
+            }
+        }
+    }
+
+    /// Becomes a member with a boot number of its own; false where a signal came first.
+    func enter(until signals: inout sigset_t) throws(ServeFailure) -> Bool {
+        let (node, network, entering) = (node, network, Entering())
+        if let network, let peer = configuration.peer {
+            network.identify(
+                PeerIdentity(node: store.identity.node, cluster: store.identity.cluster))
+            try background.wait { () async throws(ServeFailure) in
+                do throws(NetworkError) { try await network.start(service: node.service) } catch {
+                    throw ServeFailure.network(error, address: peer.address)
+                }
+            }
+        }
+        let joining = configuration.peer?.join.map { [$0] } ?? []
+        let task = Task(executorPreference: background) {
+            let outcome: Result<Void, ClusterError>
+            do throws(ClusterError) {
+                try await node.enter(joining: joining)
+                outcome = .success(())
+            } catch { outcome = .failure(error) }
+            entering.outcome.withLock { $0 = outcome }
+        }
+        while true {
+            if let outcome = entering.outcome.withLock({ $0 }) {
+                do throws(ClusterError) { try outcome.get() } catch { throw .cluster(error) }
+                return true
+            }
+            if let failure = ending.failure.withLock({ $0 }) { throw failure }
+            var pause = timespec(tv_sec: 0, tv_nsec: 5_000_000)
+            if sigtimedwait(&signals, nil, &pause) > 0 {
+                task.cancel()
+                return false
+            }
+        }
     }
 
     /// A damaged index is made again from the journal.
@@ -135,6 +235,7 @@ final class Daemon: Sendable {
         // A request that is still waiting for us keeps its connection suspended, and libmicrohttpd
         // must not be stopped then.
         if server.requestsInFlight == 0 { server.stop() }
+        if let network { background.wait { () async in await network.stop() } }
         store.stop()
         while !ending.isOver.load(ordering: .acquiring) {
             var pause = timespec(tv_sec: 0, tv_nsec: 1_000_000)

@@ -1,8 +1,10 @@
 internal import CProcess
 internal import Glibc
+internal import Logging
 internal import VortexCluster
 internal import VortexCore
 internal import VortexGateway
+internal import VortexNet
 internal import VortexStore
 
 /// The daemon's wiring: the threads, the parts on them, the order in which they start and stop.
@@ -12,8 +14,15 @@ internal import VortexStore
 ///     background thread  recovery, compaction, expiry, collecting, and jobs of requests whose
 ///                        connection waits for its client
 ///     HTTP threads       libmicrohttpd's, one per core; requests run there
+///     network threads    SwiftNIO's; peers' questions are answered there
 func serve(_ configuration: Configuration) throws(ServeFailure) {
     process_prepare()
+    let level = configuration.logLevel
+    LoggingSystem.bootstrap { label in
+        var handler = StreamLogHandler.standardError(label: label)
+        handler.logLevel = level
+        return handler
+    }
     var signals = sigset_t()
     sigemptyset(&signals)
     for signal in [SIGINT, SIGTERM] { sigaddset(&signals, signal) }
@@ -21,6 +30,7 @@ func serve(_ configuration: Configuration) throws(ServeFailure) {
     signal(SIGPIPE, SIG_IGN)
 
     let daemon = try Daemon(configuration)
+    guard try daemon.enter(until: &signals) else { return daemon.stop(&signals) }
     try daemon.start()
     if let failure = daemon.run(until: &signals) {
         // After a failed write or sync nothing more may be written, not even a clean end.
@@ -42,6 +52,9 @@ enum ServeFailure: Error, CustomStringConvertible {
     case index(IndexError)
     case cluster(ClusterError)
     case server(ServerError)
+    case secret(SecretFailure, path: String)
+    case network(NetworkError, address: String)
+    case join(TransportError, address: String)
 
     var description: String {
         switch self {
@@ -52,7 +65,18 @@ enum ServeFailure: Error, CustomStringConvertible {
         case .store(.refused(let refusal)): "The data directory is refused: \(refusal)."
         case .store(let error): "The store: \(error)."
         case .index(let error): "The index: \(error)."
+        case .cluster(.outdatedDisk):
+            "The data directory is an older copy of what the cluster last saw of this node. "
+                + "Start with an empty directory, and it joins as a new one."
         case .cluster(let error): "The node: \(error)."
+        case .secret(let failure, let path): "\(path): \(failure)."
+        case .network(.addressInUse, let address): "Cannot listen on \(address): in use."
+        case .network(.invalidAddress, let address):
+            "Cannot listen on \(address): not an address of this machine."
+        case .network(let error, let address): "Cannot listen on \(address): \(error)."
+        case .join(.refused, let address):
+            "\(address) refused this node: another secret, another cluster, or another version."
+        case .join(_, let address): "Nobody answers on \(address)."
         case .server(.socket(let errno)):
             "Cannot listen: \(String(cString: strerror(errno)))."
         case .server(.address(let text)):

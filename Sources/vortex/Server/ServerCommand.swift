@@ -15,6 +15,9 @@ struct ServerCommand: ParsableCommand {
               vortex server --data /srv/vortex
               vortex server --data /srv/vortex --http 0.0.0.0:8080 --token-file /etc/vortex/token
               vortex server --data /srv/vortex --http unix:/run/vortex/http.sock
+              vortex server --data /srv/vortex --node 10.0.0.1:7080 --secret-file /etc/vortex/secret
+              vortex server --data /srv/vortex --node 10.0.0.2:7080 --secret-file /etc/vortex/secret \
+                --join 10.0.0.1:7080
             """)
 
     @Option(help: "The data directory; made where it is missing.")
@@ -37,6 +40,18 @@ struct ServerCommand: ParsableCommand {
     var bufferMib: String?
     @Option(help: "Free disk space that is left alone, in MiB. (default: 256)")
     var reserveMib: String?
+    @Option(help: "HOST:PORT at which other nodes reach this one.")
+    var node: String?
+    @Option(help: "The cluster's secret; the first node makes the file.")
+    var secretFile: String?
+    @Option(help: "HOST:PORT of any node of the cluster to join.")
+    var join: String?
+    @Option(help: "What fails together with this node: a room, a rack, a site.")
+    var zone: String?
+    @Option(help: "The machine within its zone. (default: its name)")
+    var host: String?
+    @Option(help: "trace, debug, info, notice, warning or error. (default: notice)")
+    var logLevel: String?
     @Option(help: "A file of 'name = value' lines.")
     var config: String?
 
@@ -52,6 +67,12 @@ struct ServerCommand: ParsableCommand {
         flags["threads"] = threads
         flags["buffer-mib"] = bufferMib
         flags["reserve-mib"] = reserveMib
+        flags["node"] = node
+        flags["secret-file"] = secretFile
+        flags["join"] = join
+        flags["zone"] = zone
+        flags["host"] = host
+        flags["log-level"] = logLevel
         do {
             let file = try config.map(Configuration.text)
             let configuration = try Configuration(

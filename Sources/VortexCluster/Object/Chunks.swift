@@ -1,0 +1,265 @@
+internal import Synchronization
+internal import VortexCore
+internal import VortexStore
+
+/// Chunks of spread bodies over the owners of their arcs.
+final class Chunks: Sendable {
+    let coordinator: Coordinator
+    private var owed: OwedCopies { coordinator.owed }
+    private var book: LayoutBook { coordinator.book }
+    private var peers: Peers { coordinator.peers }
+    private var owner: LocalOwner { coordinator.owner }
+    private let store: Store
+
+    private static let attemptsMax = 8
+
+    init(coordinator: Coordinator, store: Store) {
+        self.coordinator = coordinator
+        self.store = store
+    }
+
+    // MARK: Storing
+
+    /// Returns when a majority of the chunk's owners has it durably, at one epoch.
+    func put(_ chunk: ChunkWrite) async throws(ClusterError) {
+        for attempt in 0..<Self.attemptsMax {
+            if attempt > 0 { await coordinator.backOff(attempt + 2) }
+            let place = book.view[chunk.id]
+            if place.quorum.owners == [book.node] {
+                guard let failure = await owner.put(chunk, epoch: place.epoch) else { return }
+                if failure == .stale { continue }
+                throw failure.clusterError
+            }
+            let tally = await gather(chunk, place)
+            if Quorum.isMajority(tally.stored, of: place.quorum.owners) {
+                for node in place.quorum.owners where !tally.stored.contains(node) {
+                    owed.add(chunk.id, to: node)
+                }
+                return
+            }
+            if tally.isStale { continue }
+            // A copy more does no harm: a chunk is immutable.
+            if attempt + 1 < Self.attemptsMax / 2, tally.error == .noQuorum { continue }
+            throw tally.error
+        }
+        throw .noQuorum
+    }
+
+    private struct Tally {
+        var stored: [NodeID] = []
+        var isStale = false
+        var error = ClusterError.noQuorum
+    }
+
+    private func gather(_ chunk: ChunkWrite, _ place: LayoutView.Place) async -> Tally {
+        let owners = place.quorum.owners
+        return await withTaskGroup(of: (NodeID, OwnerFailure?).self) { group in
+            for node in owners where node != book.node {
+                group.addTask { await self.put(chunk, at: node, place.epoch) }
+            }
+            if owners.contains(book.node) {
+                group.addTask { await self.put(chunk, at: self.book.node, place.epoch) }
+            }
+            var tally = Tally()
+            for await (node, failure) in group {
+                switch failure {
+                case nil: tally.stored.append(node)
+                case .stale: tally.isStale = true
+                case .some(let failure):
+                    if failure.clusterError != .noQuorum { tally.error = failure.clusterError }
+                }
+                if Quorum.isMajority(tally.stored, of: owners) { break }
+            }
+            group.cancelAll()
+            return tally
+        }
+    }
+
+    private func put(
+        _ chunk: ChunkWrite, at node: NodeID, _ epoch: Epoch
+    ) async -> (NodeID, OwnerFailure?) {
+        (node, await coordinator.anOwner(node).put(chunk, epoch: epoch))
+    }
+
+    // MARK: Reading
+
+    /// What this node itself has, without asking anybody.
+    func local(_ id: ChunkID) throws(ClusterError) -> StoredChunk? {
+        do throws(StoreError) { return try store.chunk(id) } catch { throw ClusterError(error) }
+    }
+
+    /// False where it has to come from somewhere else.
+    func readLocal(
+        _ chunk: StoredChunk, _ range: Range<Int>, _ buffer: UnsafeMutableRawBufferPointer
+    ) async -> Bool {
+        do throws(StoreError) {
+            try await store.read(chunk, range: range, into: buffer)
+            return true
+        } catch { return false }
+    }
+
+    /// Fills `buffer` with the chunk's bytes from `start`: from this node, else from the healthiest
+    /// owner, the next one after a failure or a slow answer. `row` says whose body it is where the
+    /// body lives with its row.
+    func read(
+        _ id: ChunkID, length: Int, start: Int, row: RowKey?,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) async throws(ClusterError) {
+        let range = start..<start + buffer.count
+        var isDamaged = false
+        do throws(StoreError) {
+            if let chunk = try store.chunk(id), chunk.length == length {
+                try await store.read(chunk, range: range, into: buffer)
+                return
+            }
+        } catch .damaged {
+            isDamaged = true
+        } catch .notFound {
+            // Dropped or collected between the two look-ups.
+        } catch { throw ClusterError(error) }
+        if isDamaged { owed.add(id, to: book.node) }
+        var known = book.view.epoch
+        for _ in 0..<3 {
+            switch await readRemote(id, range, row) {
+            case .found(let bytes):
+                buffer.copyMemory(from: bytes.bytes)
+                return
+            case .absent:
+                // Its owners may have changed meanwhile; and a stray may have moved between the
+                // two questions.
+                await refreshLayout()
+                let now = book.view.epoch
+                if now == known, book.view.members.count == 1 { throw .damaged }
+                known = now
+            case .silent: break
+            }
+        }
+        throw isDamaged ? .damaged : .noQuorum
+    }
+
+    private enum Remote {
+        case found(ChunkBuffer)
+        case absent
+        /// Somebody who may have it did not answer.
+        case silent
+    }
+
+    private func holders(_ id: ChunkID, _ row: RowKey?) -> [NodeID] {
+        let view = book.view
+        let partition = row.map { view.ring.partition(of: $0) } ?? view.ring.partition(of: id)
+        let place = view[partition]
+        var nodes = peers.order(place.quorum.owners.filter { $0 != book.node })
+        for node in place.quorum.previous + view.layout.sources(of: partition)
+        where node != book.node && !nodes.contains(node) { nodes.append(node) }
+        return nodes
+    }
+
+    private func readRemote(_ id: ChunkID, _ range: Range<Int>, _ row: RowKey?) async -> Remote {
+        var isSilent = false
+        let nodes = holders(id, row)
+        // First with little patience, then with all of it.
+        for patience in [true, false] {
+            for (place, node) in nodes.enumerated() {
+                let isLast = place + 1 == nodes.count
+                let wait =
+                    patience && !isLast
+                    ? peers.hedgeMilliseconds(node) + UInt64(range.count >> 14)
+                    : Peers.answerMilliseconds
+                if patience, peers.isSuspect(node), nodes.count > 1 { continue }
+                let answer = await RemoteOwner(node: node, peers: peers).chunk(id, range, wait)
+                switch answer {
+                case .success(let bytes?): return .found(bytes)
+                case .success(nil): continue
+                case .failure(.damaged): owed.add(id, to: node)
+                case .failure: isSilent = true
+                }
+            }
+            if !isSilent, nodes.allSatisfy({ !peers.isSuspect($0) }) { break }
+        }
+        return isSilent ? .silent : .absent
+    }
+
+    /// Asks a peer for a newer layout: a gateway that slept may be the last to know.
+    private func refreshLayout() async {
+        for node in peers.order(book.view.peers).prefix(2) {
+            let asked = await peers.ask(node, .layout, epoch: book.view.epoch)
+            guard case .success(let message) = asked else { continue }
+            await peers.adopt(message.head)
+        }
+    }
+
+    // MARK: Finding
+
+    /// The chunk's length where a majority of its owners has it, made so where fewer do; 0 where it
+    /// is nowhere. Throws where too few owners answer to tell.
+    func durableLength(
+        _ id: ChunkID, of owner: RowKey
+    ) async throws(ClusterError) -> Int {
+        let place = book.view[id]
+        var having: [NodeID] = []
+        var length = 0
+        var answered: [NodeID] = []
+        for node in place.quorum.owners {
+            guard case .success(let lengths) = await coordinator.anOwner(node).lengths(of: [id]),
+                let found = lengths.first
+            else { continue }
+            answered.append(node)
+            guard found > 0, found != ChunkLength.deleted else { continue }
+            having.append(node)
+            length = found
+        }
+        guard Quorum.isMajority(answered, of: place.quorum.owners) else { throw .noQuorum }
+        if having.isEmpty || Quorum.isMajority(having, of: place.quorum.owners) { return length }
+        // Not acknowledged, so it need not count; but more of the upload is kept this way.
+        for node in answered where !having.contains(node) {
+            guard let source = having.first,
+                let buffer = await coordinator.whole(id, from: source)
+            else { return 0 }
+            let copy = ChunkWrite(
+                id: id, owner: owner, receivedMilliseconds: coordinator.clock.wallMilliseconds,
+                checksums: CRC32C.blocks(of: buffer.bytes, chunk: id), buffer: buffer)
+            if await coordinator.anOwner(node).put(copy, epoch: place.epoch) == nil {
+                having.append(node)
+            }
+            if Quorum.isMajority(having, of: place.quorum.owners) { return length }
+        }
+        return 0
+    }
+
+    // MARK: Copying
+
+    /// Makes an owner's missing or damaged copy from another one; true where it is there then. The
+    /// row that owns the chunk says in the copy's record what the chunk belongs to.
+    func copy(
+        _ id: ChunkID, to node: NodeID, naming cluster: ClusterNode
+    ) async throws(ClusterError) -> Bool {
+        guard let whole = try await whole(id, except: node) else { return false }
+        let place = book.view[id]
+        let failure = await coordinator.anOwner(node).put(whole, epoch: place.epoch)
+        guard failure == nil else { return false }
+        cluster.progress.update { $0.copiedChunks += 1 }
+        return true
+    }
+
+    /// The chunk with its origin: from this node, which knows the owning row.
+    private func whole(_ id: ChunkID, except node: NodeID) async throws(ClusterError) -> ChunkWrite? {
+        guard let stored = try local(id) else { return nil }
+        let origin: (owner: RowKey, receivedMilliseconds: UInt64)
+        do throws(StoreError) { origin = try await store.origin(of: stored) } catch { return nil }
+        var found: ChunkBuffer?
+        if node != book.node, case .success(let buffer) = await owner.chunk(id, 0..<stored.length) {
+            found = buffer
+        }
+        if found == nil {
+            for other in holders(id, nil) where other != node && found == nil {
+                let answer = await RemoteOwner(node: other, peers: peers).chunk(
+                    id, 0..<stored.length)
+                if case .success(let buffer) = answer { found = buffer }
+            }
+        }
+        guard let found else { return nil }
+        return ChunkWrite(
+            id: id, owner: origin.owner, receivedMilliseconds: origin.receivedMilliseconds,
+            checksums: CRC32C.blocks(of: found.bytes, chunk: id), buffer: found)
+    }
+}

@@ -1,0 +1,310 @@
+internal import Synchronization
+internal import VortexCore
+internal import VortexStore
+
+/// The other end of every question: decodes it, looks at the epoch that it names, asks the rules,
+/// and answers in bytes.
+final class PeerAnswers: PeerService {
+    let owner: LocalOwner
+    let book: LayoutBook
+    let council: LayoutRegister
+    /// Until this node has entered the cluster it answers only what agreeing on a layout needs.
+    let isOpen = Atomic<Bool>(false)
+    /// The epoch of the layout for which this node has synced all its migrating partitions.
+    let synced = Mutex(Epoch.zero)
+    /// Fills in what a node says of itself for another one's status.
+    let report: @Sendable () async -> [UInt8]
+
+    init(
+        owner: LocalOwner, council: LayoutRegister, report: @escaping @Sendable () async -> [UInt8]
+    ) {
+        self.owner = owner
+        self.council = council
+        self.report = report
+        book = owner.book
+    }
+
+    func answer(_ question: WireMessage) async -> WireMessage {
+        guard let kind = WireKind(rawValue: question.kind) else {
+            return OwnerFailure.notOwner.message
+        }
+        let answered: Result<Reply, OwnerFailure>
+        do throws(CodingError) {
+            answered = try await reply(kind, question)
+        } catch { return OwnerFailure.damaged.message }
+        switch answered {
+        case .success(let reply):
+            return WireMessage(
+                kind: WireKind.done.rawValue, epoch: book.view.epoch, head: reply.head,
+                bulk: reply.bulk)
+        case .failure(.stale): return stale
+        case .failure(.unreachable):
+            return WireMessage(kind: WireKind.behind.rawValue, epoch: book.view.epoch)
+        case .failure(let failure): return failure.message
+        }
+    }
+
+    struct Reply {
+        var head: [UInt8] = []
+        var bulk: ChunkBuffer?
+    }
+
+    private var stale: WireMessage {
+        let view = book.view
+        return WireMessage(
+            kind: WireKind.stale.rawValue, epoch: view.epoch, head: view.layout.encoded())
+    }
+
+    private func reply(
+        _ kind: WireKind, _ question: WireMessage
+    ) async throws(CodingError) -> Result<Reply, OwnerFailure> {
+        switch kind {
+        case .ping: return .success(Reply(head: beat()))
+        case .layout: return .success(Reply(head: book.view.layout.encoded()))
+        case .offerLayout: return await adopt(try Layout(decoding: question.head))
+        case .councilPrepare, .councilAccept: return try await vote(kind, question)
+        default: break
+        }
+        guard isOpen.load(ordering: .acquiring) else { return .failure(.notOwner) }
+        switch kind {
+        case .read, .prepare, .accept, .install, .purge:
+            return try await register(kind, question)
+        case .putChunk:
+            let chunk = try decode(question) { (reader) throws(CodingError) in
+                try reader.readChunk(question.bulk)
+            }
+            if let refusal = standing(chunk.id, question.epoch) { return .failure(refusal) }
+            return done(await owner.put(chunk, epoch: question.epoch))
+        case .getChunk, .findChunks, .collect: return try await chunk(kind, question)
+        case .list, .uploads, .parts, .partition, .digests, .generation, .generations:
+            return try await scan(kind, question)
+        case .status: return .success(Reply(head: await report()))
+        default: return .failure(.notOwner)
+        }
+    }
+
+    func decode<Value>(
+        _ question: WireMessage,
+        _ body: (inout ByteReader) throws(CodingError) -> Value
+    ) throws(CodingError) -> Value {
+        try ByteReader.decode(question.head, body)
+    }
+
+    private func done(_ failure: OwnerFailure?) -> Result<Reply, OwnerFailure> {
+        failure.map { .failure($0) } ?? .success(Reply())
+    }
+
+    // MARK: Epochs
+
+    /// `.unreachable` stands for "behind": this node needs the asker's layout first.
+    private func refusal(_ partition: Partition, _ epoch: Epoch) -> OwnerFailure? {
+        switch book.standing(partition, epoch) {
+        case .good: nil
+        case .stale: .stale
+        case .behind: .unreachable
+        case .notOwner: .notOwner
+        }
+    }
+
+    private func standing(_ key: RowKey, _ epoch: Epoch) -> OwnerFailure? {
+        refusal(book.view.ring.partition(of: key), epoch)
+    }
+
+    private func standing(_ chunk: ChunkID, _ epoch: Epoch) -> OwnerFailure? {
+        refusal(book.view.ring.partition(of: chunk), epoch)
+    }
+
+    /// For questions about several partitions: both sides have the very same layout.
+    func standing(_ epoch: Epoch) -> OwnerFailure? {
+        let mine = book.view.epoch
+        return mine == epoch ? nil : mine > epoch ? .stale : .unreachable
+    }
+
+    // MARK: Layout
+
+    /// What a heartbeat says: boot-independent facts about this node.
+    func beat() -> [UInt8] {
+        var writer = ByteWriter(reserving: 32)
+        writer.write(book.view.epoch)
+        writer.write(synced.withLock { $0 })
+        writer.write(UInt8(isOpen.load(ordering: .acquiring) ? 1 : 0))
+        return writer.bytes
+    }
+
+    private func adopt(_ layout: Layout) async -> Result<Reply, OwnerFailure> {
+        do throws(StoreError) { try await book.adopt(layout) } catch {
+            return .failure(OwnerFailure(error))
+        }
+        return .success(Reply())
+    }
+
+    private func vote(
+        _ kind: WireKind, _ question: WireMessage
+    ) async throws(CodingError) -> Result<Reply, OwnerFailure> {
+        if let refusal = standing(question.epoch) { return .failure(refusal) }
+        let (ballot, value) = try decode(question) { (reader) throws(CodingError) in
+            (
+                try reader.readBallot(),
+                kind == .councilAccept
+                    ? try reader.readString(max: Limits.wireHeadBytesMax) : nil
+            )
+        }
+        let vote = await council.vote(ballot, value, base: question.epoch)
+        if case .failed(let failure) = vote { return .failure(failure) }
+        return .success(Reply(head: vote.encoded ?? []))
+    }
+
+    // MARK: Registers
+
+    private func register(
+        _ kind: WireKind, _ question: WireMessage
+    ) async throws(CodingError) -> Result<Reply, OwnerFailure> {
+        let epoch = question.epoch
+        var writer = ByteWriter(reserving: 256)
+        switch kind {
+        case .read:
+            let (key, generation) = try decode(question) { (reader) throws(CodingError) in
+                (try reader.readRowKey(), try reader.readNumber())
+            }
+            if let refusal = standing(key, epoch) { return .failure(refusal) }
+            let answer = owner.readNow(
+                key, generation: generation == 0 ? nil : generation, epoch: epoch)
+            if let failure = writer.write(answer) { return .failure(failure) }
+        case .prepare:
+            let (key, ballot) = try decode(question) { (reader) throws(CodingError) in
+                (try reader.readRowKey(), try reader.readBallot())
+            }
+            if let refusal = standing(key, epoch) { return .failure(refusal) }
+            let answer = await owner.prepare(key, ballot, epoch: epoch)
+            if let failure = writer.write(answer) { return .failure(failure) }
+        case .purge:
+            let (key, ballot) = try decode(question) { (reader) throws(CodingError) in
+                (try reader.readRowKey(), try reader.readBallot())
+            }
+            if let refusal = standing(key, epoch) { return .failure(refusal) }
+            return done(await owner.purge(key, ballot, epoch: epoch))
+        default:
+            let request = try decode(question) { (reader) throws(CodingError) in
+                try reader.readAcceptRequest(question.bulk)
+            }
+            if let refusal = standing(request.key, epoch) { return .failure(refusal) }
+            if kind == .accept {
+                let answer = await owner.accept(request, epoch: epoch)
+                if let failure = writer.write(answer) { return .failure(failure) }
+            } else {
+                let answer = await owner.install(request, epoch: epoch)
+                if let failure = writer.write(answer) { return .failure(failure) }
+            }
+        }
+        return .success(Reply(head: writer.bytes))
+    }
+
+    // MARK: Chunks
+
+    private func chunk(
+        _ kind: WireKind, _ question: WireMessage
+    ) async throws(CodingError) -> Result<Reply, OwnerFailure> {
+        switch kind {
+        case .getChunk:
+            let (id, from, to) = try decode(question) { (reader) throws(CodingError) in
+                (
+                    try reader.readChunkID(), try reader.readCount(max: Limits.chunkBytes),
+                    try reader.readCount(max: Limits.chunkBytes)
+                )
+            }
+            guard from < to else { throw .outOfRange(UInt64(from)) }
+            switch await owner.chunk(id, from..<to) {
+            case .failure(let failure): return .failure(failure)
+            case .success(let buffer):
+                return .success(Reply(head: buffer?.checksum(chunk: id) ?? [], bulk: buffer))
+            }
+        case .collect:
+            let (blob, moment) = try decode(question) { (reader) throws(CodingError) in
+                (try reader.readID(BlobID.self), try reader.readNumber())
+            }
+            return done(await owner.collect(blob, milliseconds: moment))
+        default:
+            let chunks = try decode(question) { (reader) throws(CodingError) -> [ChunkID] in
+                var chunks: [ChunkID] = []
+                for _ in 0..<(try reader.readCount(max: Self.chunksMax)) {
+                    chunks.append(try reader.readChunkID())
+                }
+                return chunks
+            }
+            switch owner.lengthsNow(of: chunks) {
+            case .failure(let failure): return .failure(failure)
+            case .success(let lengths):
+                var writer = ByteWriter(reserving: 4 * lengths.count)
+                for length in lengths { writer.write(number: UInt64(length)) }
+                return .success(Reply(head: writer.bytes))
+            }
+        }
+    }
+
+    /// Chunks in one question.
+    static let chunksMax = 1_024
+}
+
+extension ByteWriter {
+    /// The answer's bytes, or why there are none.
+    fileprivate mutating func write(_ answer: ReadAnswer) -> OwnerFailure? {
+        switch answer {
+        case .row(let accepted, let value, let horizon):
+            write(UInt8(0))
+            write(accepted)
+            write(horizon)
+            write(optional: value)
+        case .staleGeneration(let current):
+            write(UInt8(1))
+            write(number: current)
+        case .failed(let failure): return failure
+        }
+        return nil
+    }
+
+    fileprivate mutating func write(_ answer: PrepareAnswer) -> OwnerFailure? {
+        switch answer {
+        case .promise(let accepted, let value, let horizon):
+            write(UInt8(0))
+            write(accepted)
+            write(horizon)
+            write(optional: value)
+        case .reject(let ballot):
+            write(UInt8(1))
+            write(ballot)
+        case .tooFarAhead: write(UInt8(2))
+        case .failed(let failure): return failure
+        }
+        return nil
+    }
+
+    fileprivate mutating func write(_ answer: AcceptAnswer) -> OwnerFailure? {
+        switch answer {
+        case .accepted: write(UInt8(0))
+        case .reject(let ballot):
+            write(UInt8(1))
+            write(ballot)
+        case .missing(let blobs):
+            write(UInt8(2))
+            write(blobs)
+        case .staleGeneration(let current):
+            write(UInt8(3))
+            write(number: current)
+        case .failed(let failure): return failure
+        }
+        return nil
+    }
+
+    fileprivate mutating func write(_ answer: InstallAnswer) -> OwnerFailure? {
+        switch answer {
+        case .installed: write(UInt8(0))
+        case .isThere: write(UInt8(1))
+        case .refused: write(UInt8(2))
+        case .missing(let blobs):
+            write(UInt8(3))
+            write(blobs)
+        case .failed(let failure): return failure
+        }
+        return nil
+    }
+}

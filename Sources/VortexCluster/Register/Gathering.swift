@@ -1,0 +1,256 @@
+internal import VortexCore
+internal import VortexStore
+
+/// The answers of a partition's owners to one question, collected until they decide it: nobody
+/// waits for the slowest.
+extension Coordinator {
+    enum GatheredPromises: Sendable {
+        case found(Promises)
+        /// Rejected, or the layout changed: again from phase 1 with a fresh ballot.
+        case again
+        case failed(ClusterError)
+    }
+
+    enum GatheredAccepts: Sendable {
+        case accepted
+        case again(mayTakeEffect: Bool)
+        case failed(ClusterError, mayTakeEffect: Bool)
+    }
+
+    enum GatheredReads: Sendable {
+        case agreed(RegisterValue?)
+        case differ
+        case again
+        case staleGeneration
+        case failed(ClusterError)
+    }
+
+    func isMine(_ place: LayoutView.Place) -> Bool {
+        place.quorum.owners == [node] && place.quorum.previous.isEmpty
+    }
+
+    func anOwner(_ node: NodeID) -> any Owner {
+        node == self.node ? owner : RemoteOwner(node: node, peers: peers)
+    }
+
+    // MARK: Phase 1
+
+    func gatherPromises(
+        _ key: RowKey, _ ballot: Ballot, _ place: LayoutView.Place
+    ) async -> GatheredPromises {
+        if isMine(place) { return onlyPromise(await owner.prepare(key, ballot, epoch: place.epoch)) }
+        return await withTaskGroup(of: (NodeID, PrepareAnswer).self) { group in
+            for node in place.quorum.members {
+                group.addTask { await self.prepare(node, key, ballot, place.epoch) }
+            }
+            var promises: [(node: NodeID, accepted: Ballot, value: RegisterValue?, horizon: Ballot)] =
+                []
+            var isAgain = false
+            for await (node, answer) in group {
+                switch answer {
+                case .promise(let accepted, let value, let horizon):
+                    promises.append((node, accepted, value, horizon))
+                case .reject(let promised):
+                    self.observe(promised)
+                    isAgain = true
+                case .failed(.stale): isAgain = true
+                case .tooFarAhead, .failed: break
+                }
+                if place.quorum.isMet(by: promises.map(\.node)) {
+                    group.cancelAll()
+                    return .found(Promises(promises, quorum: place.quorum))
+                }
+            }
+            return isAgain ? .again : .failed(.noQuorum)
+        }
+    }
+
+    private func prepare(
+        _ node: NodeID, _ key: RowKey, _ ballot: Ballot, _ epoch: Epoch
+    ) async -> (NodeID, PrepareAnswer) {
+        (node, await anOwner(node).prepare(key, ballot, epoch: epoch))
+    }
+
+    private func onlyPromise(_ answer: PrepareAnswer) -> GatheredPromises {
+        switch answer {
+        case .promise(let accepted, let value, let horizon):
+            return .found(
+                Promises(accepted: accepted, value: value, isAgreed: true, horizon: horizon))
+        case .reject(let promised):
+            observe(promised)
+            return .again
+        case .tooFarAhead: return .failed(.noQuorum)
+        case .failed(.stale): return .again
+        case .failed(let failure): return .failed(failure.clusterError)
+        }
+    }
+
+    // MARK: Phase 2
+
+    func gatherAccepts(_ request: AcceptRequest, _ place: LayoutView.Place) async -> GatheredAccepts {
+        if isMine(place) {
+            var tally = AcceptTally(quorum: place.quorum)
+            tally.add(node, await owner.accept(request, epoch: place.epoch), self)
+            return tally.outcome
+        }
+        return await withTaskGroup(of: (NodeID, AcceptAnswer).self) { group in
+            // Peers first: their answers come while this node's disk works.
+            for node in place.quorum.members where node != self.node {
+                group.addTask { await self.accept(node, request, place) }
+            }
+            if place.quorum.members.contains(self.node) {
+                group.addTask { await self.accept(self.node, request, place) }
+            }
+            var tally = AcceptTally(quorum: place.quorum)
+            for await (node, answer) in group {
+                tally.add(node, answer, self)
+                if tally.isMet { break }
+            }
+            group.cancelAll()
+            if tally.isMet { self.note(tally.accepted, request.key, place) }
+            return tally.outcome
+        }
+    }
+
+    /// A row that an owner cannot have is made equal when the owner is back. Who is only slow gets
+    /// it all the same.
+    private func note(_ accepted: [NodeID], _ key: RowKey, _ place: LayoutView.Place) {
+        for node in place.quorum.members where !accepted.contains(node) && peers.isSuspect(node) {
+            owed.add(row: key)
+            return
+        }
+    }
+
+    private struct AcceptTally {
+        let quorum: Quorum
+        var accepted: [NodeID] = []
+        var isRejected = false
+        var isStale = false
+        var mayTakeEffect = false
+        var error: ClusterError?
+
+        init(quorum: Quorum) { self.quorum = quorum }
+
+        var isMet: Bool { quorum.isMet(by: accepted) }
+
+        mutating func add(_ node: NodeID, _ answer: AcceptAnswer, _ coordinator: Coordinator) {
+            switch answer {
+            case .accepted: accepted.append(node)
+            case .reject(let promised):
+                coordinator.observe(promised)
+                isRejected = true
+            case .missing: error = error ?? .damaged
+            case .staleGeneration: error = .staleBucket
+            case .failed(let failure):
+                if failure.isInDoubt { mayTakeEffect = true }
+                if failure == .stale {
+                    isStale = true
+                } else if error == nil || error == .noQuorum {
+                    error = failure.clusterError
+                }
+            }
+        }
+
+        var outcome: GatheredAccepts {
+            if isMet { return .accepted }
+            let inDoubt = mayTakeEffect || !accepted.isEmpty
+            // A refusal for the bucket's sake stands: a retry that found its own value at one owner
+            // would carry it into a bucket that is being deleted.
+            if error == .staleBucket {
+                return .failed(inDoubt ? .outcomeUnknown : .staleBucket, mayTakeEffect: inDoubt)
+            }
+            if isRejected || isStale { return .again(mayTakeEffect: inDoubt) }
+            return .failed(error ?? .noQuorum, mayTakeEffect: inDoubt)
+        }
+    }
+
+    /// One owner's answer; bodies that it lacks are brought.
+    private func accept(
+        _ node: NodeID, _ request: AcceptRequest, _ place: LayoutView.Place
+    ) async -> (NodeID, AcceptAnswer) {
+        let answer = await anOwner(node).accept(request, epoch: place.epoch)
+        guard case .missing(let blobs) = answer, request.bodies.isEmpty,
+            let bodies = await bodies(blobs, of: request.key, place)
+        else { return (node, answer) }
+        var whole = request
+        whole.bodies = bodies
+        return (node, await anOwner(node).accept(whole, epoch: place.epoch))
+    }
+
+    // MARK: Reads
+
+    /// This node's own row and the nearest owner's, where those are a quorum: one question and one
+    /// answer for a read. nil where that did not decide it in time.
+    func readNearest(
+        _ key: RowKey, _ generation: UInt64?, _ place: LayoutView.Place
+    ) async -> GatheredReads? {
+        let owners = place.quorum.owners
+        guard place.isOwner, !place.isMigrating, owners.count <= 3 else { return nil }
+        let mine = owner.readNow(key, generation: generation, epoch: place.epoch)
+        guard case .row(let accepted, let value, _) = mine else { return settled(mine) }
+        if owners.count == 1 { return .agreed(value) }
+        let others = peers.order(owners.filter { $0 != node })
+        guard let nearest = others.first, !peers.isSuspect(nearest) else { return nil }
+        let wait = owners.count == 2 ? Peers.answerMilliseconds : peers.hedgeMilliseconds(nearest)
+        let answer = await RemoteOwner(node: nearest, peers: peers).read(
+            key, generation: generation, epoch: place.epoch, wait)
+        guard case .row(accepted, _, _) = answer else {
+            if case .staleGeneration = answer { return .staleGeneration }
+            return nil
+        }
+        return .agreed(value)
+    }
+
+    private func settled(_ answer: ReadAnswer) -> GatheredReads? {
+        switch answer {
+        case .staleGeneration: .staleGeneration
+        case .failed(.stale): .again
+        case .failed(let failure) where failure == .damaged || failure == .stopped: nil
+        case .failed, .row: nil
+        }
+    }
+
+    func gatherReads(
+        _ key: RowKey, _ generation: UInt64?, _ place: LayoutView.Place
+    ) async -> GatheredReads {
+        if isMine(place) {
+            let answer = owner.readNow(key, generation: generation, epoch: place.epoch)
+            guard case .failed(let failure) = answer, failure != .stale else { return .again }
+            return .failed(failure.clusterError)
+        }
+        return await withTaskGroup(of: (NodeID, ReadAnswer).self) { group in
+            for node in place.quorum.members {
+                group.addTask { await self.read(node, key, generation, place.epoch) }
+            }
+            var reports: [(node: NodeID, accepted: Ballot)] = []
+            var values: [(accepted: Ballot, value: RegisterValue?)] = []
+            var isStale = false
+            for await (node, answer) in group {
+                switch answer {
+                case .row(let accepted, let value, _):
+                    reports.append((node, accepted))
+                    values.append((accepted, value))
+                case .staleGeneration:
+                    group.cancelAll()
+                    return .staleGeneration
+                case .failed(.stale): isStale = true
+                case .failed: break
+                }
+                if let agreed = place.quorum.agreed(reports) {
+                    group.cancelAll()
+                    let found = values.first { $0.accepted == agreed }
+                    return .agreed(found?.value)
+                }
+            }
+            if isStale { return .again }
+            let isQuorum = place.quorum.isMet(by: reports.map(\.node))
+            return isQuorum ? .differ : .failed(.noQuorum)
+        }
+    }
+
+    private func read(
+        _ node: NodeID, _ key: RowKey, _ generation: UInt64?, _ epoch: Epoch
+    ) async -> (NodeID, ReadAnswer) {
+        (node, await anOwner(node).read(key, generation: generation, epoch: epoch))
+    }
+}

@@ -1,0 +1,148 @@
+internal import VortexCore
+internal import VortexStore
+
+/// Making owners equal: anti-entropy, purging, and bringing bodies that live with rows.
+extension Coordinator {
+    /// The bodies of a row's value, from whichever owner has them; nil where one is nowhere.
+    func bodies(
+        _ blobs: [BlobID], of key: RowKey, _ place: LayoutView.Place
+    ) async -> [ChunkWrite]? {
+        var bodies: [ChunkWrite] = []
+        for blob in blobs {
+            let id = ChunkID(blob: blob, index: 0)
+            var found: ChunkBuffer?
+            for node in place.quorum.members where found == nil {
+                found = await whole(id, from: node)
+            }
+            guard let found else { return nil }
+            bodies.append(
+                ChunkWrite(
+                    id: id, owner: key, receivedMilliseconds: clock.wallMilliseconds,
+                    checksums: CRC32C.blocks(of: found.bytes, chunk: id), buffer: found))
+        }
+        return bodies
+    }
+
+    /// All of a chunk from one node.
+    func whole(_ id: ChunkID, from node: NodeID) async -> ChunkBuffer? {
+        let owner = anOwner(node)
+        guard case .success(let lengths) = await owner.lengths(of: [id]),
+            let length = lengths.first, (1...Limits.chunkBytes).contains(length),
+            case .success(let buffer) = await owner.chunk(id, 0..<length)
+        else { return nil }
+        return buffer
+    }
+
+    private struct Reports: Sendable {
+        var rows: [(node: NodeID, accepted: Ballot, value: RegisterValue?, horizon: Ballot)] = []
+        var isWhole = false
+    }
+
+    /// What every owner says, all at one epoch.
+    private func reports(_ key: RowKey, _ place: LayoutView.Place) async -> Reports {
+        await withTaskGroup(of: (NodeID, ReadAnswer).self) { group in
+            for node in place.quorum.members {
+                group.addTask { await self.report(node, key, place.epoch) }
+            }
+            var reports = Reports()
+            for await (node, answer) in group {
+                if case .row(let accepted, let value, let horizon) = answer {
+                    reports.rows.append((node, accepted, value, horizon))
+                }
+            }
+            reports.isWhole = reports.rows.count == place.quorum.members.count
+            reports.rows.sort { $0.node < $1.node }
+            return reports
+        }
+    }
+
+    private func report(
+        _ node: NodeID, _ key: RowKey, _ epoch: Epoch
+    ) async -> (NodeID, ReadAnswer) {
+        (node, await anOwner(node).read(key, generation: nil, epoch: epoch))
+    }
+
+    /// Anti-entropy for one register of a stable partition: where a quorum agrees, the owners below
+    /// get it; where none does, or an owner is above it, or one refuses, it is written back. True
+    /// where every owner has the same afterwards.
+    func settle(_ key: RowKey) async throws(ClusterError) -> Bool {
+        let place = book.view[key]
+        guard !place.isMigrating else { return false }
+        let reports = await reports(key, place)
+        guard place.quorum.isMet(by: reports.rows.map(\.node)) else { throw .noQuorum }
+        let agreed = place.quorum.agreed(reports.rows.map { ($0.node, $0.accepted) })
+        guard let agreed, !reports.rows.contains(where: { $0.accepted > agreed }) else {
+            try await writeBack(key)
+            return false
+        }
+        guard let value = reports.rows.first(where: { $0.accepted == agreed })?.value else {
+            return reports.isWhole
+        }
+        var isEqual = reports.isWhole
+        for report in reports.rows where report.accepted < agreed {
+            let request = AcceptRequest(
+                key: key, ballot: agreed, value: value, bodies: [], generation: nil,
+                milliseconds: clock.wallMilliseconds)
+            switch await install(request, at: report.node, place) {
+            case .installed, .isThere: break
+            case .refused:
+                if !value.isTombstone {
+                    try await writeBack(key)
+                    return false
+                }
+            case .missing, .failed: isEqual = false
+            }
+        }
+        return isEqual
+    }
+
+    func install(
+        _ request: AcceptRequest, at node: NodeID, _ place: LayoutView.Place
+    ) async -> InstallAnswer {
+        let answer = await anOwner(node).install(request, epoch: place.epoch)
+        guard case .missing(let blobs) = answer,
+            let bodies = await bodies(blobs, of: request.key, place)
+        else { return answer }
+        var whole = request
+        whole.bodies = bodies
+        return await anOwner(node).install(whole, epoch: place.epoch)
+    }
+
+    /// A read whose phase 2 is never left out: every owner that hears of it has the same row.
+    func writeBack(_ key: RowKey) async throws(ClusterError) {
+        try await change(Change(key: key, id: nil, isForced: true)) {
+            (_) throws(ClusterError) -> Computed<Void> in .nothing(.success(()))
+        }
+    }
+
+    enum Purge: Sendable {
+        case purged
+        /// No tombstone any more, or an owner is away: later, or never.
+        case kept
+    }
+
+    /// register-protocol.md, Purging tombstones. `isDue` looks at the content.
+    func purge(
+        _ key: RowKey, isDue: (RowContent) -> Bool
+    ) async throws(ClusterError) -> Purge {
+        let place = book.view[key]
+        guard !place.isMigrating else { return .kept }
+        let reports = await reports(key, place)
+        guard reports.isWhole, let top = reports.rows.max(by: { $0.accepted < $1.accepted }),
+            let value = top.value, value.isTombstone,
+            isDue(try Self.content(value, of: key))
+        else { return .kept }
+        let isReady = reports.rows.allSatisfy {
+            $0.accepted == top.accepted || ($0.value == nil && $0.horizon >= top.accepted)
+        }
+        guard isReady else {
+            try await writeBack(key)
+            return .kept
+        }
+        for report in reports.rows where report.value != nil {
+            guard await anOwner(report.node).purge(key, top.accepted, epoch: place.epoch) == nil
+            else { return .kept }
+        }
+        return .purged
+    }
+}

@@ -1,0 +1,164 @@
+internal import VortexCore
+internal import VortexStore
+
+/// A walk over this node's chunks: every owner has each, nobody else has any, and each is named by
+/// the row that owns it.
+extension ClusterNode {
+    private static let pageChunks = 512
+
+    private struct Walk {
+        /// The blob asked about last, and whether a row names it.
+        var blob: BlobID?
+        var isNamed = false
+        var isWhole = true
+        var strays: UInt64 = 0
+        /// Partitions in which a stray was found.
+        var kept: Set<Partition> = []
+    }
+
+    /// True where every chunk of this node is where it belongs, with all its copies.
+    func walkChunks() async throws(ClusterError) -> Bool {
+        let layout = layout
+        var walk = Walk()
+        var after: ChunkID?
+        while !Task.isCancelled {
+            let page: [StoredChunk]
+            do throws(StoreError) {
+                page = try store.chunks(after: after, limit: Self.pageChunks)
+            } catch { throw ClusterError(error) }
+            try await visit(page, &walk)
+            guard page.count == Self.pageChunks, let last = page.last else { break }
+            after = last.id
+        }
+        let strays = walk.strays
+        progress.update { $0.strays = strays }
+        try await reportEmptied(of: layout, except: walk.kept)
+        return walk.isWhole
+    }
+
+    private struct Visited {
+        var chunk: StoredChunk
+        var owner: RowKey
+    }
+
+    private func visit(_ page: [StoredChunk], _ walk: inout Walk) async throws(ClusterError) {
+        var spread: [Visited] = []
+        for chunk in page {
+            let owner: RowKey
+            do throws(StoreError) { owner = try await store.origin(of: chunk).owner } catch {
+                // Its record does not verify: its bytes are asked for elsewhere when they are read.
+                coordinator.owed.add(chunk.id, to: node)
+                walk.isWhole = false
+                continue
+            }
+            if try livesWithRow(chunk, owner) { continue }
+            spread.append(Visited(chunk: chunk, owner: owner))
+        }
+        guard !spread.isEmpty else { return }
+        var lengths: [NodeID: [Int]] = [:]
+        let ids = spread.map(\.chunk.id)
+        for other in view.peers {
+            let asked = await RemoteOwner(node: other, peers: peers).lengths(of: ids)
+            if case .success(let found) = asked { lengths[other] = found }
+        }
+        for (place, visited) in spread.enumerated() {
+            try await visit(visited, at: place, lengths, &walk)
+        }
+    }
+
+    /// The row body of an object whose row is here.
+    private func livesWithRow(_ chunk: StoredChunk, _ owner: RowKey) throws(ClusterError) -> Bool {
+        guard chunk.id.index == 0, owner.kind == .object else { return false }
+        do throws(StoreError) {
+            guard let row = try store.row(owner) else { return false }
+            return row.value.bodies.contains(chunk.id.blob)
+        } catch { throw ClusterError(error) }
+    }
+
+    private func visit(
+        _ visited: Visited, at index: Int, _ lengths: [NodeID: [Int]], _ walk: inout Walk
+    ) async throws(ClusterError) {
+        let id = visited.chunk.id
+        let place = view[id]
+        let partition = view.ring.partition(of: id)
+        if lengths.values.contains(where: { $0[index] == ChunkLength.deleted }) {
+            if let failure = await coordinator.owner.collect(id.blob, milliseconds: now) {
+                throw failure.clusterError
+            }
+            return
+        }
+        let lacking = place.quorum.owners.filter { owner in
+            owner != node && lengths[owner]?[index] != visited.chunk.length
+        }
+        if lacking.isEmpty {
+            if !place.isOwner { try await drop(visited, place, &walk, partition) }
+            return
+        }
+        // A body that no row names is copied nowhere.
+        if try await !isNamed(visited, &walk) { return }
+        var isEverywhere = true
+        for owner in lacking {
+            let isThere =
+                lengths[owner] != nil
+                ? try await chunks.copy(id, to: owner, naming: self) : false
+            if !isThere { isEverywhere = false }
+        }
+        if !isEverywhere { walk.isWhole = false }
+        guard !place.isOwner else { return }
+        if isEverywhere {
+            try await drop(visited, place, &walk, partition)
+        } else {
+            walk.strays += 1
+            walk.kept.insert(partition)
+        }
+    }
+
+    /// Lets go of a stray that all owners have, at the epoch at which they were asked.
+    private func drop(
+        _ visited: Visited, _ place: LayoutView.Place, _ walk: inout Walk, _ partition: Partition
+    ) async throws(ClusterError) {
+        let now = view[partition]
+        guard now.epoch == place.epoch, !now.isOwner, !now.isMigrating else {
+            walk.kept.insert(partition)
+            walk.isWhole = false
+            return
+        }
+        do throws(StoreError) { try await store.drop(visited.chunk) } catch {
+            throw ClusterError(error)
+        }
+    }
+
+    /// Whether its row names the blob. Where it does not, no change under way can: then it is
+    /// garbage, and collected.
+    private func isNamed(
+        _ visited: Visited, _ walk: inout Walk
+    ) async throws(ClusterError) -> Bool {
+        let blob = visited.chunk.id.blob
+        if walk.blob == blob { return walk.isNamed }
+        let unnamed = UnnamedBlob(blob: blob, owner: visited.owner, sinceMilliseconds: 0)
+        var isNamed = active.find(UploadID(of: blob)) != nil
+        for key in unnamed.rowsToAsk where !isNamed {
+            isNamed = try await coordinator.read(key).names(blob)
+        }
+        if !isNamed { isNamed = try await !collectEverywhere(unnamed) }
+        walk.blob = blob
+        walk.isNamed = isNamed
+        return isNamed
+    }
+
+    /// A source's word that it holds no chunk of the partition, as of the layout when the walk
+    /// began.
+    private func reportEmptied(
+        of layout: Layout, except kept: Set<Partition>
+    ) async throws(ClusterError) {
+        let node = node
+        let reports = layout.ring.partitions.compactMap { partition -> Layout.Emptied? in
+            guard layout.sources(of: partition).contains(node), !kept.contains(partition) else {
+                return nil
+            }
+            return .init(node: node, partition: partition, epoch: layout.epoch(of: partition))
+        }
+        guard !reports.isEmpty else { return }
+        try await council.propose { $0.emptied(reports) }
+    }
+}

@@ -1,0 +1,204 @@
+internal import Logging
+internal import VortexCore
+internal import VortexStore
+
+/// Makes copies whole again. What is known to be missing is made as soon as its owner answers; what
+/// nobody remembers is found by walks: over the rows of shared partitions (by digests first, so
+/// that the work follows the difference), and over this node's chunks. A walk is due after a start,
+/// after a peer's silence, after a change of owners, and every ten minutes.
+extension ClusterNode {
+    private static let roundMilliseconds: UInt64 = 1_000
+    private static let walkMilliseconds: UInt64 = 600_000
+    private static let batch = 256
+
+    func repair() async {
+        var walked: UInt64?
+        var epoch = Epoch.zero
+        var isDue = true
+        while !Task.isCancelled {
+            await guarded("sync") { () async throws(ClusterError) in try await self.syncOnce() }
+            await guarded("owed copies") { () async throws(ClusterError) in
+                try await self.payOwed()
+            }
+            let time = clock.monotonicNanoseconds / 1_000_000
+            if peers.takeReturned() || coordinator.owed.takeOverflow() || epoch != lastChange {
+                isDue = true
+                progress.update { $0.isVerified = false }
+            }
+            if walked.map({ time >= $0 + Self.walkMilliseconds }) ?? true { isDue = true }
+            if isDue, !view.isAlone, !layout.isMigrating {
+                let seen = lastChange
+                let isWhole = await walk()
+                if isWhole, seen == lastChange {
+                    isDue = false
+                    walked = time
+                    epoch = seen
+                }
+            }
+            do throws(CancellationError) {
+                try await clock.sleep(milliseconds: Self.roundMilliseconds)
+            } catch { return }
+        }
+    }
+
+    /// The last epoch in which any partition's owners changed.
+    private var lastChange: Epoch {
+        view.layout.ring.partitions.lazy.map { self.view[$0].epoch }.max() ?? .zero
+    }
+
+    /// Looks at everything; true where nothing is missing or in the wrong place afterwards.
+    private func walk() async -> Bool {
+        var isWhole = true
+        do throws(ClusterError) {
+            try await dropFormerRows()
+            let rows = try await compareRows()
+            let chunks = try await walkChunks()
+            isWhole = rows && chunks
+        } catch {
+            repairLog.info("a walk was cut short", metadata: ["error": "\(error)"])
+            isWhole = false
+        }
+        let owed = coordinator.owed.counts
+        let verified = isWhole && owed.rows == 0 && owed.chunks == 0
+        let now = now
+        let epoch = view.epoch
+        progress.update { state in
+            state.isVerified = verified
+            if verified {
+                state.verifiedMilliseconds = now
+                state.verifiedEpoch = epoch
+            }
+        }
+        return verified
+    }
+
+    // MARK: Known
+
+    private func payOwed() async throws(ClusterError) {
+        let owed = coordinator.owed
+        let rows = owed.takeRows(Self.batch)
+        try await together(rows, most: 16) { (key) async throws(ClusterError) in
+            await self.pay(key)
+        }
+        let chunks = owed.takeChunks(Self.batch)
+        try await together(chunks, most: 4) { (entry) async throws(ClusterError) in
+            await self.pay(entry)
+        }
+        let left = owed.counts
+        progress.update { state in
+            state.missingRows = UInt64(left.rows)
+            state.missingChunks = UInt64(left.chunks)
+        }
+    }
+
+    private func pay(_ key: RowKey) async {
+        let isAway = view[key].quorum.members.contains { peers.isSuspect($0) }
+        do throws(ClusterError) {
+            if isAway {
+                coordinator.owed.add(row: key)
+            } else if try await coordinator.settle(key) {
+                progress.update { $0.repairedRows += 1 }
+            } else {
+                coordinator.owed.add(row: key)
+            }
+        } catch { coordinator.owed.add(row: key) }
+    }
+
+    private func pay(_ entry: OwedCopies.Owed) async {
+        guard view[entry.chunk].quorum.owners.contains(entry.node) else { return }
+        if peers.isSuspect(entry.node) { return coordinator.owed.add(entry.chunk, to: entry.node) }
+        do throws(ClusterError) {
+            if try await !chunks.copy(entry.chunk, to: entry.node, naming: self) {
+                coordinator.owed.add(entry.chunk, to: entry.node)
+            }
+        } catch { coordinator.owed.add(entry.chunk, to: entry.node) }
+    }
+
+    // MARK: Rows
+
+    /// Rows that were written under another `since`: this node has owned their partition before.
+    private func dropFormerRows() async throws(ClusterError) {
+        for partition in view.ring.partitions {
+            var after: [UInt8]?
+            repeat {
+                do throws(StoreError) {
+                    let page = try store.rows(
+                        of: partition.value, after: after, limit: Self.batch)
+                    for row in page.rows {
+                        guard let stored = try store.row(row.key),
+                            !coordinator.owner.isCurrent(stored)
+                        else { continue }
+                        _ = try await coordinator.owner.dropFormer(row.key)
+                    }
+                    after = page.next
+                } catch { throw ClusterError(error) }
+            } while after != nil
+        }
+    }
+
+    private static let digestsAtOnce = 256
+
+    /// True where every owner of every partition of this node has the same rows.
+    private func compareRows() async throws(ClusterError) -> Bool {
+        var isEqual = true
+        let shared = view.ring.partitions.filter { view[$0].isOwner && !view[$0].isMigrating }
+        for other in view.peers {
+            let both = shared.filter { view[$0].quorum.owners.contains(other) }
+            var start = 0
+            while start < both.count {
+                let some = Array(both[start..<min(start + Self.digestsAtOnce, both.count)])
+                start += some.count
+                if try await !compare(some, with: other) { isEqual = false }
+            }
+        }
+        return isEqual
+    }
+
+    private func compare(
+        _ partitions: [Partition], with other: NodeID
+    ) async throws(ClusterError) -> Bool {
+        let asked = await peers.digests(other, of: partitions, epoch: view.epoch)
+        guard case .success(let theirs) = asked else { return false }
+        var isEqual = true
+        for (partition, sum) in zip(partitions, theirs) {
+            guard case .success(let mine) = coordinator.owner.digest(of: partition) else {
+                throw .stopped
+            }
+            if mine != sum, try await !settle(partition, with: other) { isEqual = false }
+        }
+        return isEqual
+    }
+
+    /// Settles each row of a partition that the two have differently.
+    private func settle(
+        _ partition: Partition, with other: NodeID
+    ) async throws(ClusterError) -> Bool {
+        var ballots: [RowKey: [Ballot]] = [:]
+        for from in [node, other] {
+            var after: [UInt8]?
+            repeat {
+                let asked =
+                    from == node
+                    ? coordinator.owner.page(of: partition, after: after, limit: 1_024)
+                    : await peers.page(
+                        from, of: partition, after: after, limit: 1_024, epoch: view.epoch)
+                guard case .success(let page) = asked else { return false }
+                for row in page.rows { ballots[row.key, default: []].append(row.accepted) }
+                after = page.next
+            } while after != nil
+        }
+        var isEqual = true
+        for key in ballots.keys.sorted() {
+            let found = ballots[key] ?? []
+            if found.count == 2, found[0] == found[1] { continue }
+            if try await coordinator.settle(key) {
+                progress.update { $0.repairedRows += 1 }
+            } else {
+                isEqual = false
+            }
+        }
+        return isEqual
+    }
+}
+
+let repairLog = Logger(label: "vortex.repair")

@@ -1,0 +1,24 @@
+internal import Synchronization
+internal import VortexCore
+
+/// How far this node is with making copies whole; what its status says.
+final class RepairProgress: Sendable {
+    struct State: Sendable {
+        /// Nothing is known to be missing on this node or by this node elsewhere, since a walk over
+        /// everything that ended after the last sign of trouble.
+        var isVerified = false
+        var verifiedMilliseconds: UInt64 = 0
+        var strays: UInt64 = 0
+        var missingRows: UInt64 = 0
+        var missingChunks: UInt64 = 0
+        var repairedRows: UInt64 = 0
+        var copiedChunks: UInt64 = 0
+        /// The epoch of the layout for which a walk found nothing to do.
+        var verifiedEpoch = Epoch.zero
+    }
+    private let state = Mutex(State())
+
+    var now: State { state.withLock { $0 } }
+
+    func update(_ body: (inout State) -> Void) { state.withLock { body(&$0) } }
+}

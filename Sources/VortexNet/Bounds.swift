@@ -1,0 +1,38 @@
+internal import Glibc
+internal import NIOCore
+
+/// Bounds of the network between nodes that nobody wants to set.
+enum Bounds {
+    /// Asked of one peer and not answered yet; more are `.busy`.
+    static let questionsPerPeerMax = 1_024
+    /// Of questions that the socket has not taken; more are `.busy`.
+    static let unsentBytesMax = 64 << 20
+    /// Addresses ever asked; a cluster has at most 1,000 members.
+    static let peersMax = 4_096
+    /// Being answered on one connection; it is not read while it has so many.
+    static let answersPerConnectionMax = 256
+    /// Of peers, at once; further ones are closed.
+    static let connectionsMax = 1_024
+    /// From the connection to a complete hello, TLS included.
+    static let helloTimeout = TimeAmount.seconds(5)
+    static let connectTimeout = TimeAmount.seconds(2)
+    /// What is sent and not acknowledged for this long breaks its connection: a peer that lost
+    /// power is found again at its first packet, not when the kernel gives up after 15 minutes.
+    static let unacknowledgedMillisecondsMax: Int = 10_000
+    static let backOffFirst = TimeAmount.milliseconds(50)
+    static let backOffMax = TimeAmount.seconds(2)
+    /// Written before the socket is asked to take it.
+    static let flushBytes = 512 << 10
+    /// Bulk arrives in few large reads, small frames in little memory.
+    static let receiveAllocator = AdaptiveRecvByteBufferAllocator(
+        minimum: 4 << 10, initial: 16 << 10, maximum: 256 << 10)
+    static let waterMark = ChannelOptions.Types.WriteBufferWaterMark(
+        low: 256 << 10, high: 1 << 20)
+}
+
+extension ChannelOption where Self == ChannelOptions.Types.SocketOption {
+    /// TCP_USER_TIMEOUT (tcp(7)), milliseconds.
+    static var unacknowledgedTimeout: Self {
+        .socket(SocketOptionLevel(IPPROTO_TCP), SocketOptionName(TCP_USER_TIMEOUT))
+    }
+}
