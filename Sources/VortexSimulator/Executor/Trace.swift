@@ -43,7 +43,7 @@ public final class Trace: Sendable {
 
     enum Event: UInt8 {
         case asked, delivered, answered, arrived, lost
-        case disk, started, ended, fault, request, result, check
+        case disk, started, entered, ended, fault, request, result, check
     }
 }
 

@@ -56,6 +56,7 @@ final class SimulatedNode: Sendable {
         self.place = place
         self.around = around
         self.entropy = entropy
+        joins = place == 0 ? [] : (0..<place).map { Self.address(of: $0) }
         clock = SimulatedClock(executor: around.executor)
         let latency = DiskLatency(entropy: entropy.fork(), executor: around.executor)
         self.latency = latency
@@ -68,7 +69,10 @@ final class SimulatedNode: Sendable {
         state = Mutex(State(disk: disk, index: index))
     }
 
-    var address: String { "node\(place):7480" }
+    static func address(of place: Int) -> String { "node\(place):7480" }
+    var address: String { Self.address(of: place) }
+    /// Whom it asks to be let in, at its first start; nobody: it makes the cluster.
+    private let joins: [String]
     var disk: MemoryDisk { state.withLock { $0.disk } }
     /// nil while it is down or starting.
     var process: Process? { state.withLock { $0.process } }
@@ -134,12 +138,14 @@ final class SimulatedNode: Sendable {
     }
 
     private func live(_ life: Life, _ disk: MemoryDisk, _ index: MemoryIndex) async {
+        let transport = around.network.transport(of: place, isAlive: { life.isAlive })
+        var options = StoreOptions(reserveBytes: 0, segmentBytes: Self.segmentBytes)
         let store: Store
         do throws(StoreError) {
+            options.cluster = try await invitation(life, disk, transport)
+            guard life.isAlive else { return }
             store = try await Store(
-                disk: disk, index: index,
-                options: StoreOptions(reserveBytes: 0, segmentBytes: Self.segmentBytes),
-                clock: clock, entropy: entropy)
+                disk: disk, index: index, options: options, clock: clock, entropy: entropy)
         } catch { return fails(life, error, "the store does not open") }
         guard life.isAlive else { return store.stop() }
         await withTaskGroup(of: Void.self) { group in
@@ -148,29 +154,52 @@ final class SimulatedNode: Sendable {
                     self.fails(life, error, "the journal's writer ends")
                 }
             }
-            group.addTask { await self.serve(life, store) }
+            group.addTask { await self.serve(life, store, transport) }
             await group.waitForAll()
         }
     }
 
-    private func serve(_ life: Life, _ store: Store) async {
+    /// The cluster that a new directory is made for: that of the node that was first, of which this
+    /// one hears when that is up.
+    private func invitation(
+        _ life: Life, _ disk: MemoryDisk, _ transport: any Transport
+    ) async throws(StoreError) -> ClusterID? {
+        guard !joins.isEmpty else { return nil }
+        do throws(DiskError) {
+            guard try await !disk.list().contains(DataIdentity.fileName) else { return nil }
+        } catch { throw .disk(error) }
+        while life.isAlive {
+            do throws(TransportError) {
+                return try await ClusterNode.invitation(from: joins[0], over: transport)
+            } catch {
+                around.trace.note(.lost, UInt64(place), text: "no invitation: \(error)")
+            }
+            _ = await around.executor.sleep(nanoseconds: 200_000_000)
+        }
+        return nil
+    }
+
+    private func serve(_ life: Life, _ store: Store, _ transport: any Transport) async {
         defer { store.stop() }
         let node: ClusterNode
         do throws(ClusterError) {
             node = try await ClusterNode.open(
-                store: store, clock: clock, entropy: entropy, options: around.options)
-        } catch {
-            if life.isAlive, error != .stopped {
-                around.verdict.fail("node \(place) does not open: \(error)")
+                store: store, clock: clock, entropy: entropy, options: around.options,
+                place: MemberPlace(
+                    address: address, zone: "", host: "machine\(place)",
+                    weightBytes: Self.diskBytes),
+                transport: transport)
+        } catch { return fails(life, error) }
+        guard life.isAlive else { return }
+        let peers = node.service
+        around.network.listen(on: address, place: place) { question, reply in
+            life.run {
+                let answer = await peers.answer(question)
+                if life.isAlive { reply(answer) }
             }
-            return
-        }
-        let process = Process(life: life, node: node, store: store)
-        state.withLock { state in
-            if state.life === life { state.process = process }
         }
         await withDiscardingTaskGroup { group in
-            group.addTask { await node.run() }
+            group.addTask { await self.enter(life, node, store) }
             group.addTask {
                 do throws(StoreError) { try await store.runCompaction() } catch {
                     self.fails(life, error, "compaction ends")
@@ -179,6 +208,25 @@ final class SimulatedNode: Sendable {
             for await job in life.jobs { group.addTask { await job() } }
             group.cancelAll()
         }
+    }
+
+    /// Becomes a member, and serves clients from then on.
+    private func enter(_ life: Life, _ node: ClusterNode, _ store: Store) async {
+        do throws(ClusterError) { try await node.enter(joining: joins) } catch {
+            return fails(life, error)
+        }
+        around.trace.note(.entered, UInt64(place))
+        let process = Process(life: life, node: node, store: store)
+        state.withLock { state in
+            if state.life === life { state.process = process }
+        }
+        await node.run()
+    }
+
+    private func fails(_ life: Life, _ error: ClusterError) {
+        guard life.isAlive else { return }
+        if error != .stopped { around.verdict.fail("node \(place) does not start: \(error)") }
+        finish(life, .kill)
     }
 
     /// A disk that failed ends the process; anything else is a bug of the product.

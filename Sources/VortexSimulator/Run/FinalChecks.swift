@@ -24,12 +24,12 @@ struct FinalChecks: Sendable {
         for node in nodes { await look(from: node) }
     }
 
-    private func allUp() async -> Bool {
+    func allUp() async -> Bool {
         for _ in 0..<Self.startAttemptsMax {
             if nodes.allSatisfy(\.isUp) { return true }
             _ = await around.executor.sleep(nanoseconds: 100_000_000)
         }
-        around.verdict.fail("a healed node does not come up")
+        around.verdict.fail("not all nodes come up where nothing is in their way")
         return false
     }
 

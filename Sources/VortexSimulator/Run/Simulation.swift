@@ -29,6 +29,8 @@ public struct Simulation: Sendable {
     }
 
     private static let clients = 4
+    /// Few, so that walks over all of them are short, and more than there are nodes.
+    private static let partitionBits: UInt8 = 4
     /// Far more than a run takes; what spins ends here.
     private static let stepsPerOperationMax: UInt64 = 400_000
 
@@ -78,10 +80,13 @@ public struct Simulation: Sendable {
         let judge = client(Self.clients, nodes, entropy, around)
         await withTaskGroup(of: Void.self) { group in
             for node in nodes { group.addTask { await node.run() } }
-            await judge.createBucket(Workload.bucket)
-            await work(nodes, storm, entropy, around)
-            storm.heal()
-            await FinalChecks(nodes: nodes, client: judge, around: around).run()
+            let checks = FinalChecks(nodes: nodes, client: judge, around: around)
+            if await checks.allUp() {
+                await judge.createBucket(Workload.bucket)
+                await work(nodes, storm, entropy, around)
+                storm.heal()
+                await checks.run()
+            }
             for node in nodes { node.close() }
             await group.waitForAll()
         }
@@ -89,15 +94,16 @@ public struct Simulation: Sendable {
     }
 
     private func surroundings(_ entropy: SimulatedEntropy) -> Surroundings {
-        Surroundings(
+        var options = ClusterOptions(
+            bufferBytes: 32 << 20,
+            collectDelayMilliseconds: FinalChecks.collectDelayMilliseconds,
+            uploadIdleMilliseconds: FinalChecks.uploadIdleMilliseconds)
+        options.partitionBits = Self.partitionBits
+        return Surroundings(
             executor: executor,
             network: SimulatedNetwork(
                 executor: executor, entropy: entropy.fork(), trace: trace),
-            trace: trace, verdict: verdict,
-            options: ClusterOptions(
-                bufferBytes: 32 << 20,
-                collectDelayMilliseconds: FinalChecks.collectDelayMilliseconds,
-                uploadIdleMilliseconds: FinalChecks.uploadIdleMilliseconds))
+            trace: trace, verdict: verdict, options: options)
     }
 
     private func client(

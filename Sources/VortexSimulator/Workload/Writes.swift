@@ -118,7 +118,7 @@ extension SimulatedClient {
             noteRead(place, nil, since: start)
             noteBucket(place, isThere: false, since: start)
         case .noQuorum, .busy, .full, .outcomeUnknown, .stopped, .damaged, .bodyAborted,
-            .bodyEndedEarly, .uploadExpired, .tooManyUploads, .noSuchUpload:
+            .bodyEndedEarly, .uploadExpired, .uploadBusy, .tooManyUploads, .noSuchUpload:
             break
         default: verdict.fail("\(place.key): \(action) answered \(error)")
         }
