@@ -8,7 +8,7 @@ internal import VortexCore
 final class NetworkCore: Sendable {
     private struct State {
         var identity: PeerIdentity
-        var service: (any PeerService)?
+        var service: (any PeerResponder)?
         var isStopped = false
         var answering: [UInt64: NIOLoopBound<Answering>] = [:]
         var lastPlace: UInt64 = 0
@@ -48,7 +48,7 @@ final class NetworkCore: Sendable {
         set { state.withLock { $0.identity = newValue } }
     }
 
-    var service: (any PeerService)? {
+    var service: (any PeerResponder)? {
         get { state.withLock { $0.service } }
         set { state.withLock { $0.service = newValue } }
     }

@@ -46,7 +46,7 @@ public final class PeerNetwork: Transport {
     public func identify(_ identity: PeerIdentity) { core.identity = identity }
 
     /// Binds and listens; `service` answers from now on.
-    public func start(service: any PeerService) async throws(NetworkError) {
+    public func start(service: any PeerResponder) async throws(NetworkError) {
         let isFirst = state.withLock { state in
             defer { state.hasStarted = true }
             return !state.hasStarted && !state.isStopped
