@@ -19,6 +19,7 @@ final class NetworkCore: Sendable {
     let logger: Logger
     let refusals: RefusalLog
     let version: UInt16
+    let helloTimeout: TimeAmount
     /// Bulk of questions; bounded.
     let received: BufferPool
     /// Bulk of answers: bounded by the questions in flight. The pool is for its spare chunks; one
@@ -36,6 +37,7 @@ final class NetworkCore: Sendable {
         logger = options.logger
         refusals = RefusalLog(options.logger)
         version = options.version
+        helloTimeout = options.helloTimeout
         received = BufferPool(limitBytes: options.receiveBytes)
         group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, options.threads))
         loops = Array(group.makeIterator())
