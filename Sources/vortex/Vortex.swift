@@ -17,6 +17,7 @@ struct Vortex: ParsableCommand {
             ServerCommand.self, PutCommand.self, GetCommand.self, CatCommand.self,
             ListCommand.self, RemoveCommand.self, StatCommand.self, BucketCommand.self,
             StatusCommand.self, InspectCommand.self, BenchCommand.self,
+            SimulateCommand.self, CheckHistoryCommand.self,
         ])
 
     /// As ArgumentParser's own, but that a usage error exits with 1 (not 64), as the help says.

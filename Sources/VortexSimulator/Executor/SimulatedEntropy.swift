@@ -18,4 +18,15 @@ public final class SimulatedEntropy: Entropy {
     }
 
     public func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
+
+    /// Whether something happens that happens so often in 1,000 times.
+    public func happens(perMille: Int) -> Bool { below(1_000) < perMille }
+
+    /// Of a range that may be empty: then its lower bound.
+    public func within(_ range: Range<UInt64>) -> UInt64 {
+        range.isEmpty ? range.lowerBound : range.lowerBound + next() % UInt64(range.count)
+    }
+
+    /// A stream of its own: what draws from it does not shift what the others draw.
+    public func fork() -> SimulatedEntropy { SimulatedEntropy(seed: next()) }
 }

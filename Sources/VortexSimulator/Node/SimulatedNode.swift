@@ -1,0 +1,244 @@
+internal import Synchronization
+internal import VortexCluster
+internal import VortexCore
+internal import VortexStore
+
+/// What a run gives to all its nodes.
+struct Surroundings: Sendable {
+    var executor: SimulatedExecutor
+    var network: SimulatedNetwork
+    var trace: Trace
+    var verdict: Verdict
+    var options: ClusterOptions
+}
+
+/// A machine of the run: disk, clock, address; and on it, one after the other, the lives of its
+/// process. This file alone knows how a node is opened.
+final class SimulatedNode: Sendable {
+    /// How a process ends.
+    enum End: Sendable {
+        /// What was not synced is lost, kept or torn.
+        case powerCut
+        /// What was written stays.
+        case kill
+    }
+
+    /// A process that serves.
+    struct Process: Sendable {
+        var life: Life
+        var node: ClusterNode
+        var store: Store
+    }
+
+    private struct State {
+        var disk: MemoryDisk
+        var index: MemoryIndex
+        var life: Life?
+        var process: Process?
+        /// It stays down until then, in virtual nanoseconds.
+        var downUntil: UInt64 = 0
+        var isOver = false
+        var lives: UInt64 = 0
+    }
+
+    let place: Int
+    let clock: SimulatedClock
+    let latency: DiskLatency
+    private let around: Surroundings
+    private let entropy: SimulatedEntropy
+    private let state: Mutex<State>
+
+    /// The smallest that holds a batch with the largest record: recovery and compaction have work.
+    static let segmentBytes: UInt64 = 16 << 20
+    static let diskBytes: UInt64 = 4 << 30
+
+    init(place: Int, entropy: SimulatedEntropy, around: Surroundings) {
+        self.place = place
+        self.around = around
+        self.entropy = entropy
+        joins = place == 0 ? [] : (0..<place).map { Self.address(of: $0) }
+        clock = SimulatedClock(executor: around.executor)
+        let latency = DiskLatency(entropy: entropy.fork(), executor: around.executor)
+        self.latency = latency
+        let trace = around.trace
+        let disk = MemoryDisk(capacityBytes: Self.diskBytes) { operation in
+            trace.note(.disk, UInt64(place), text: "\(operation)")
+            await latency.pass(operation)
+        }
+        let index = MemoryIndex(flushesItselfOneIn: 32, seed: entropy.next())
+        state = Mutex(State(disk: disk, index: index))
+    }
+
+    static func address(of place: Int) -> String { "node\(place):7480" }
+    var address: String { Self.address(of: place) }
+    /// Whom it asks to be let in, at its first start; nobody: it makes the cluster.
+    private let joins: [String]
+    var disk: MemoryDisk { state.withLock { $0.disk } }
+    /// nil while it is down or starting.
+    var process: Process? { state.withLock { $0.process } }
+    var isUp: Bool { process != nil }
+
+    // MARK: Ends
+
+    /// Ends the process now, and keeps it down for so long.
+    func end(_ end: End, downNanoseconds: UInt64) {
+        let life = state.withLock { state -> Life? in
+            state.downUntil = around.executor.now + downNanoseconds
+            return state.life
+        }
+        if let life { finish(life, end) }
+    }
+
+    /// The run is over: the process ends, and none begins.
+    func close() {
+        state.withLock { $0.isOver = true }
+        end(.kill, downNanoseconds: 0)
+    }
+
+    /// The disk crashes at the very moment at which the life ends.
+    private func finish(_ life: Life, _ end: End) {
+        guard state.withLock({ $0.life === life }) else { return }
+        around.trace.note(.ended, UInt64(place), text: "\(end)")
+        around.network.close(address)
+        let seed = entropy.next()
+        state.withLock { state in
+            state.disk = end == .powerCut ? state.disk.crash(seed: seed) : state.disk.restart()
+            state.index = state.index.crash()
+            state.life = nil
+            state.process = nil
+        }
+        life.end()
+    }
+
+    // MARK: Lives
+
+    /// One life after the other, until `close`.
+    func run() async {
+        while true {
+            let wait = state.withLock { state -> UInt64? in
+                if state.isOver { return nil }
+                return state.downUntil - min(state.downUntil, around.executor.now)
+            }
+            guard let wait else { return }
+            if wait > 0 {
+                _ = await around.executor.sleep(nanoseconds: wait)
+                continue
+            }
+            let life = Life()
+            let (disk, index, number) = state.withLock { state in
+                state.life = life
+                state.lives += 1
+                return (state.disk, state.index, state.lives)
+            }
+            around.trace.note(.started, UInt64(place), number)
+            await live(life, disk, index)
+            finish(life, .kill)
+            _ = await around.executor.sleep(nanoseconds: entropy.within(10_000_000..<200_000_000))
+        }
+    }
+
+    private func live(_ life: Life, _ disk: MemoryDisk, _ index: MemoryIndex) async {
+        let transport = around.network.transport(of: place, isAlive: { life.isAlive })
+        var options = StoreOptions(reserveBytes: 0, segmentBytes: Self.segmentBytes)
+        let store: Store
+        do throws(StoreError) {
+            options.cluster = try await invitation(life, disk, transport)
+            guard life.isAlive else { return }
+            store = try await Store(
+                disk: disk, index: index, options: options, clock: clock, entropy: entropy)
+        } catch { return fails(life, error, "the store does not open") }
+        guard life.isAlive else { return store.stop() }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                do throws(StoreError) { try await store.runWriter() } catch {
+                    self.fails(life, error, "the journal's writer ends")
+                }
+            }
+            group.addTask { await self.serve(life, store, transport) }
+            await group.waitForAll()
+        }
+    }
+
+    /// The cluster that a new directory is made for: that of the node that was first, of which this
+    /// one hears when that is up.
+    private func invitation(
+        _ life: Life, _ disk: MemoryDisk, _ transport: any Transport
+    ) async throws(StoreError) -> ClusterID? {
+        guard !joins.isEmpty else { return nil }
+        do throws(DiskError) {
+            guard try await !disk.list().contains(DataIdentity.fileName) else { return nil }
+        } catch { throw .disk(error) }
+        while life.isAlive {
+            do throws(TransportError) {
+                return try await ClusterNode.invitation(from: joins[0], over: transport)
+            } catch {
+                around.trace.note(.lost, UInt64(place), text: "no invitation: \(error)")
+            }
+            _ = await around.executor.sleep(nanoseconds: 200_000_000)
+        }
+        return nil
+    }
+
+    private func serve(_ life: Life, _ store: Store, _ transport: any Transport) async {
+        defer { store.stop() }
+        let node: ClusterNode
+        do throws(ClusterError) {
+            node = try await ClusterNode.open(
+                store: store, clock: clock, entropy: entropy, options: around.options,
+                place: MemberPlace(
+                    address: address, zone: "", host: "machine\(place)",
+                    weightBytes: Self.diskBytes),
+                transport: transport)
+        } catch { return fails(life, error) }
+        guard life.isAlive else { return }
+        let peers = node.service
+        around.network.listen(on: address, place: place) { question, reply in
+            life.run {
+                let answer = await peers.answer(question)
+                if life.isAlive { reply(answer) }
+            }
+        }
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.enter(life, node, store) }
+            group.addTask {
+                do throws(StoreError) { try await store.runCompaction() } catch {
+                    self.fails(life, error, "compaction ends")
+                }
+            }
+            for await job in life.jobs { group.addTask { await job() } }
+            group.cancelAll()
+        }
+    }
+
+    /// Becomes a member, and serves clients from then on.
+    private func enter(_ life: Life, _ node: ClusterNode, _ store: Store) async {
+        do throws(ClusterError) { try await node.enter(joining: joins) } catch {
+            return fails(life, error)
+        }
+        around.trace.note(.entered, UInt64(place))
+        let process = Process(life: life, node: node, store: store)
+        state.withLock { state in
+            if state.life === life { state.process = process }
+        }
+        await node.run()
+    }
+
+    private func fails(_ life: Life, _ error: ClusterError) {
+        guard life.isAlive else { return }
+        if error != .stopped { around.verdict.fail("node \(place) does not start: \(error)") }
+        finish(life, .kill)
+    }
+
+    /// A disk that failed ends the process; anything else is a bug of the product.
+    private func fails(_ life: Life, _ error: StoreError, _ what: String) {
+        guard life.isAlive else { return }
+        switch error {
+        // A full disk has no room to write a journal's tail again: it starts when it has some.
+        case .disk, .stopped, .full: break
+        case .damaged, .notFound, .index, .coding, .refused:
+            around.verdict.fail("node \(place): \(what): \(error)")
+        }
+        // After a failed sync as after any other: nobody knows what is durable.
+        finish(life, entropy.happens(perMille: 500) ? .powerCut : .kill)
+    }
+}

@@ -1,0 +1,139 @@
+internal import VortexCluster
+internal import VortexCore
+
+/// One run: a cluster, its clients, its faults, and the judgement at the end; all of it follows
+/// from the settings.
+public struct Simulation: Sendable {
+    public struct Settings: Equatable, Sendable {
+        public var seed: UInt64
+        public var nodes: Int
+        public var operations: Int
+        public var faults: FaultProfile
+        public init(seed: UInt64, nodes: Int, operations: Int, faults: FaultProfile) {
+            self.seed = seed
+            self.nodes = nodes
+            self.operations = operations
+            self.faults = faults
+        }
+    }
+
+    public struct Report: Equatable, Sendable {
+        /// What went wrong; empty where nothing did.
+        public var reasons: [String]
+        /// Of everything that happened.
+        public var traceHash: UInt64
+        public var events: UInt64
+        public var steps: UInt64
+        /// Virtual time.
+        public var milliseconds: UInt64
+    }
+
+    private static let clients = 4
+    /// Few, so that walks over all of them are short, and more than there are nodes.
+    private static let partitionBits: UInt8 = 4
+    /// Far more than a run takes; what spins ends here.
+    private static let stepsPerOperationMax: UInt64 = 400_000
+
+    private let settings: Settings
+    private let executor: SimulatedExecutor
+    private let trace: Trace
+    private let verdict = Verdict()
+    private let history = History()
+
+    private init(_ settings: Settings, _ sink: Trace.Sink?) {
+        precondition(settings.nodes > 0)
+        self.settings = settings
+        executor = SimulatedExecutor(seed: settings.seed)
+        trace = Trace(executor: executor, sink: sink)
+    }
+
+    /// Runs on the calling thread. `sink` takes a line for each event.
+    public static func run(_ settings: Settings, sink: Trace.Sink? = nil) -> Report {
+        let simulation = Simulation(settings, sink)
+        let executor = simulation.executor
+        let finished = Outcome<Bool>()
+        Task(executorPreference: executor) {
+            await simulation.runAll()
+            finished.settle(true)
+        }
+        let stepsMax = stepsPerOperationMax * UInt64(settings.operations + 200)
+        let ending = executor.run(stepsMax: stepsMax)
+        if !finished.isSettled {
+            simulation.verdict.fail(
+                ending == .stepLimit ? "it never ends" : "it is stuck: somebody waits for ever")
+        }
+        executor.clear()
+        return Report(
+            reasons: simulation.verdict.reasons, traceHash: simulation.trace.hash,
+            events: simulation.trace.events, steps: executor.steps,
+            milliseconds: executor.now / 1_000_000)
+    }
+
+    private func runAll() async {
+        let entropy = SimulatedEntropy(seed: settings.seed ^ 0x5EED_0F_A11)
+        let around = surroundings(entropy)
+        let nodes = (0..<settings.nodes).map {
+            SimulatedNode(place: $0, entropy: entropy.fork(), around: around)
+        }
+        let storm = Storm(
+            profile: settings.faults, nodes: nodes, entropy: entropy.fork(), around: around)
+        let judge = client(Self.clients, nodes, entropy, around)
+        await withTaskGroup(of: Void.self) { group in
+            for node in nodes { group.addTask { await node.run() } }
+            let checks = FinalChecks(nodes: nodes, client: judge, around: around)
+            if await checks.allUp() {
+                await judge.createBucket(Workload.bucket)
+                await work(nodes, storm, entropy, around)
+                storm.heal()
+                await checks.run()
+            }
+            for node in nodes { node.close() }
+            await group.waitForAll()
+        }
+        for reason in history.violations() { verdict.fail(reason) }
+    }
+
+    private func surroundings(_ entropy: SimulatedEntropy) -> Surroundings {
+        var options = ClusterOptions(
+            bufferBytes: 32 << 20,
+            collectDelayMilliseconds: FinalChecks.collectDelayMilliseconds,
+            uploadIdleMilliseconds: FinalChecks.uploadIdleMilliseconds)
+        options.partitionBits = Self.partitionBits
+        return Surroundings(
+            executor: executor,
+            network: SimulatedNetwork(
+                executor: executor, entropy: entropy.fork(), trace: trace),
+            trace: trace, verdict: verdict, options: options)
+    }
+
+    private func client(
+        _ number: Int, _ nodes: [SimulatedNode], _ entropy: SimulatedEntropy,
+        _ around: Surroundings
+    ) -> SimulatedClient {
+        SimulatedClient(
+            number: number, gateways: nodes, history: history, around: around,
+            readsMayFail: settings.faults.touchesDisks, entropy: entropy.fork())
+    }
+
+    /// The clients work, in the storm, until each has done its share.
+    private func work(
+        _ nodes: [SimulatedNode], _ storm: Storm, _ entropy: SimulatedEntropy,
+        _ around: Surroundings
+    ) async {
+        let share = (settings.operations + Self.clients - 1) / Self.clients
+        await withTaskGroup(of: Void.self) { group in
+            let workloads = (0..<Self.clients).map { number in
+                Workload(
+                    client: client(number, nodes, entropy, around), entropy: entropy.fork())
+            }
+            await withTaskGroup(of: Void.self) { clients in
+                group.addTask { await storm.run() }
+                for workload in workloads {
+                    clients.addTask { await workload.run(operations: share) }
+                }
+                await clients.waitForAll()
+            }
+            group.cancelAll()
+        }
+    }
+}

@@ -1,0 +1,126 @@
+internal import VortexCluster
+internal import VortexCore
+
+/// Puts and deletes, with retries of what carries an idempotency key.
+extension SimulatedClient {
+    static let attemptsMax = 4
+
+    struct PutPlan: Sendable {
+        var place: History.Place
+        var content: Content
+        var condition: WriteCondition
+        var isIdempotent: Bool
+        /// The client goes away behind so many bytes.
+        var breakAt: Int?
+    }
+
+    func put(_ plan: PutPlan) async {
+        let tag = plan.content.tag(isUpload: false).description
+        history.expect(plan.content, behind: tag)
+        let key = plan.isIdempotent ? newIdempotencyKey() : nil
+        let (hasLength, pause) = (entropy.happens(perMille: 700), entropy.within(0..<3_000_000))
+        let executor = executor
+        await change(
+            plan.place, .put(tag), plan.condition, attempts: key == nil ? 1 : Self.attemptsMax
+        ) { (node) throws(ClusterError) in
+            let body = SimulatedBody(
+                plan.content, hasLength: hasLength, breakAt: plan.breakAt,
+                pauseNanoseconds: pause, executor: executor)
+            let result = try await node.put(
+                bucket: plan.place.bucket, key: Array(plan.place.key.utf8),
+                attributes: ObjectAttributes(), condition: plan.condition, idempotency: key,
+                body: body)
+            return Done(existed: !result.created, tag: result.version.etag)
+        }
+    }
+
+    func delete(
+        _ place: History.Place, _ condition: WriteCondition, isIdempotent: Bool
+    ) async {
+        let key = isIdempotent ? newIdempotencyKey() : nil
+        await change(
+            place, .delete, condition, attempts: key == nil ? 1 : Self.attemptsMax
+        ) { (node) throws(ClusterError) in
+            let result = try await node.delete(
+                bucket: place.bucket, key: Array(place.key.utf8), condition: condition,
+                idempotency: key)
+            return Done(existed: result.existed, tag: nil)
+        }
+    }
+
+    private func newIdempotencyKey() -> IdempotencyKey {
+        IdempotencyKey(
+            keyHash: Digest128(high: entropy.next(), low: entropy.next()),
+            requestHash: Digest128(high: 0, low: UInt64(number)))
+    }
+
+    struct Done: Sendable {
+        var existed: Bool?
+        var tag: String?
+    }
+
+    /// One change, asked for until its outcome is known or the attempts are used up. It takes
+    /// effect once at most: if it is acknowledged, between its first attempt and that answer. A
+    /// refusal that is kept (`isRefusalKept`) may be that of an attempt before.
+    func change(
+        _ place: History.Place, _ action: RegisterOperation.Action, _ condition: WriteCondition,
+        attempts: Int, isRefusalKept: Bool = false,
+        _ body: @escaping @Sendable (ClusterNode) async throws(ClusterError) -> Done
+    ) async {
+        let start = history.moment()
+        var isOpen = false
+        for attempt in 0..<attempts {
+            if attempt > 0 {
+                _ = await executor.sleep(nanoseconds: entropy.within(1_000_000..<200_000_000))
+            }
+            let began = history.moment()
+            switch await ask("\(action) \(place.key)", body) {
+            case .value(var done):
+                // What a complete that was cut short found, its retry does not know.
+                if isRefusalKept, attempt > 0 { done.existed = nil }
+                if case .put(let tag) = action, done.tag != tag {
+                    verdict.fail("\(place.key): stored \(tag), acknowledged \(done.tag ?? "")")
+                }
+                note(place, action, condition, .done(existed: done.existed), since: start)
+                return noteBucket(place, isThere: true, since: start)
+            case .error(let error):
+                refused(
+                    place, action, condition, error, since: isRefusalKept ? start : began)
+                isOpen = isOpen || error.leavesChangeOpen
+                if !error.leavesChangeOpen, error != .noQuorum, error != .busy {
+                    return leaveOpen(isOpen, place, action, condition, since: start)
+                }
+                moveOn()
+            case .lost: isOpen = true
+            case .unsent: return leaveOpen(isOpen, place, action, condition, since: start)
+            }
+        }
+        leaveOpen(isOpen, place, action, condition, since: start)
+    }
+
+    private func leaveOpen(
+        _ isOpen: Bool, _ place: History.Place, _ action: RegisterOperation.Action,
+        _ condition: WriteCondition, since start: UInt64
+    ) {
+        if isOpen { note(place, action, condition, .unknown, since: start) }
+    }
+
+    /// What an attempt's failure says about the key.
+    private func refused(
+        _ place: History.Place, _ action: RegisterOperation.Action, _ condition: WriteCondition,
+        _ error: ClusterError, since start: UInt64
+    ) {
+        switch error {
+        case .preconditionFailed:
+            note(place, action, condition, .conditionFailed, since: start)
+            noteBucket(place, isThere: true, since: start)
+        case .noSuchBucket:
+            noteRead(place, nil, since: start)
+            noteBucket(place, isThere: false, since: start)
+        case .noQuorum, .busy, .full, .outcomeUnknown, .stopped, .damaged, .bodyAborted,
+            .bodyEndedEarly, .uploadExpired, .uploadBusy, .tooManyUploads, .noSuchUpload:
+            break
+        default: verdict.fail("\(place.key): \(action) answered \(error)")
+        }
+    }
+}

@@ -1,0 +1,73 @@
+internal import ArgumentParser
+internal import Glibc
+internal import VortexSimulator
+
+/// Runs whole clusters in one thread, from seeds, with faults: `vortex simulate`.
+struct SimulateCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "simulate",
+        abstract: "Run clusters on simulated disks, network and time, and look for lost data.",
+        discussion: """
+            Every run follows from its seed alone: the same seed gives the same run, event by \
+            event. Clients race on a few keys while faults come and go; then everything is healed, \
+            and what each client saw must be explained by one order of all changes.
+
+              vortex simulate --seeds 1000 --faults everything --nodes 3
+              vortex simulate --seed 77 --faults crashes --trace
+
+            Exits 1 where a run failed, after a line for each with the command that replays it.
+            """)
+
+    @Option(help: "The first seed.") var seed: UInt64 = 1
+    @Option(help: "How many seeds to run, one after the other.") var seeds: UInt64 = 1
+    @Option(help: "Nodes of each cluster.") var nodes: Int = 1
+    @Option(help: "Client operations of each run.") var operations: Int = 200
+    @Option(
+        help: ArgumentHelp(
+            "none, network, crashes, disk, clocks or everything.", valueName: "profile"))
+    var faults: String = "everything"
+    @Flag(help: "Print every event, and at the end the number that stands for all of them.")
+    var trace = false
+
+    func validate() throws {
+        guard FaultProfile(rawValue: faults) != nil else {
+            throw ValidationError("no such profile: \(faults)")
+        }
+        guard (1...15).contains(nodes) else { throw ValidationError("1 to 15 nodes") }
+        guard operations > 0, seeds > 0 else { throw ValidationError("at least one") }
+    }
+
+    func run() throws {
+        guard let profile = FaultProfile(rawValue: faults) else { return }
+        var failed = 0
+        let line: @Sendable (String) -> Void = { print($0) }
+        let begin = ContinuousClock.now
+        for number in 0..<seeds {
+            let settings = Simulation.Settings(
+                seed: seed &+ number, nodes: nodes, operations: operations, faults: profile)
+            let report = Simulation.run(settings, sink: trace ? line : nil)
+            if trace {
+                print("trace \(report.traceHash) of \(report.events) events")
+            }
+            guard !report.reasons.isEmpty else { continue }
+            failed += 1
+            print("FAILED \(replay(settings))")
+            for reason in report.reasons { print("    \(reason)") }
+            fflush(nil)
+        }
+        let elapsed = begin.duration(to: .now)
+        let seconds = max(
+            Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18,
+            1e-9)
+        let total = Double(operations) * Double(seeds)
+        print(
+            "\(seeds) runs, \(failed) failed, \(Int(total)) operations,",
+            "\(Int(total / seconds)) operations a second")
+        if failed > 0 { throw ExitCode(1) }
+    }
+
+    private func replay(_ settings: Simulation.Settings) -> String {
+        "vortex simulate --seed \(settings.seed) --nodes \(nodes) --operations \(operations)"
+            + " --faults \(faults)"
+    }
+}

@@ -1,0 +1,24 @@
+import Testing
+import VortexSimulator
+
+struct SimulationTests {
+    @Test(arguments: FaultProfile.allCases)
+    func `a few seeds of every profile pass`(profile: FaultProfile) {
+        for seed in 1...3 as ClosedRange<UInt64> {
+            let report = Simulation.run(
+                Simulation.Settings(seed: seed, nodes: 1, operations: 80, faults: profile))
+            #expect(report.reasons == [], "seed \(seed)")
+        }
+    }
+
+    @Test(arguments: [3, 11, 42] as [UInt64])
+    func `the same seed gives the same run`(seed: UInt64) {
+        let settings = Simulation.Settings(
+            seed: seed, nodes: 1, operations: 80, faults: .everything)
+        let first = Simulation.run(settings)
+        #expect(Simulation.run(settings) == first)
+        var other = settings
+        other.seed += 1_000
+        #expect(Simulation.run(other).traceHash != first.traceHash)
+    }
+}
