@@ -88,7 +88,8 @@ let package = Package(
             dependencies: ["VortexCore", "VortexStore", "VortexCluster"],
             swiftSettings: house),
         .testTarget(
-            name: "VortexNetTests", dependencies: ["VortexCore", "VortexNet", crypto, logging] + nio,
+            name: "VortexNetTests",
+            dependencies: ["VortexCore", "VortexNet", crypto, logging] + nio,
             swiftSettings: house),
         .testTarget(
             name: "VortexSimulatorTests",

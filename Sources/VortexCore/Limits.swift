@@ -9,8 +9,8 @@ public enum Limits {
     /// Blocks in a whole chunk.
     public static let blocksPerChunk = chunkBytes / blockBytes
 
-    /// What a message between nodes carries besides a chunk: a layout of 65,536 partitions and 1,000
-    /// members is the largest.
+    /// What a message between nodes carries besides a chunk: a layout of 65,536 partitions and
+    /// 1,000 members is the largest.
     public static let wireHeadBytesMax = 8 << 20
 
     public static let keyBytesMax = 1_024

@@ -3,16 +3,16 @@ internal import NIOCore
 
 /// Bounds of the network between nodes that nobody wants to set.
 enum Bounds {
-    /// Asked of one peer and not answered yet; more are `.busy`.
-    static let questionsPerPeerMax = 1_024
+    /// On one link and not answered yet; more are `.busy`.
+    static let questionsPerLinkMax = 1_024
     /// Of questions that the socket has not taken; more are `.busy`.
     static let unsentBytesMax = 64 << 20
-    /// Addresses ever asked; a cluster has at most 1,000 members.
-    static let peersMax = 4_096
+    /// Two for each address ever asked; a cluster has at most 1,000 members.
+    static let linksMax = 4_096
     /// Being answered on one connection; it is not read while it has so many.
     static let answersPerConnectionMax = 256
-    /// Of peers, at once; further ones are closed.
-    static let connectionsMax = 1_024
+    /// Of peers, at once, two for each of at most 1,000; further ones are closed.
+    static let connectionsMax = 2_048
     /// From the connection to a complete hello, TLS included.
     static let helloTimeout = TimeAmount.seconds(5)
     static let connectTimeout = TimeAmount.seconds(2)

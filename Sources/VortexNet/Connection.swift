@@ -116,7 +116,7 @@ final class Connection: ChannelDuplexHandler {
         let head = network.identity.helloHead()
         writer.add(FrameHeader(type: .hello, head: head, version: network.version), head: head)
         pump()
-        helloTimer = context.eventLoop.assumeIsolated().scheduleTask(in: Bounds.helloTimeout) {
+        helloTimer = context.eventLoop.assumeIsolated().scheduleTask(in: network.helloTimeout) {
             self.refuse(.late)
         }
     }

@@ -15,14 +15,18 @@ struct FrameWriter {
 
     /// A piece is one `ByteBuffer`: TLS records are cut from it, small frames are gathered in it.
     static let pieceBytes = 256 << 10
+    /// A frame of at most this much goes before larger ones that have not begun: an answer to "are
+    /// you there" does not wait for the chunks of all GETs that are on their way.
+    private static let smallBytesMax = 16 << 10
 
-    private var frames = Deque<Outgoing>()
-    /// Of the first frame.
+    private var small = Deque<Outgoing>()
+    private var large = Deque<Outgoing>()
+    /// Begun, and `written` so far.
+    private var current: Outgoing?
     private var written = 0
     private(set) var unsentBytes = 0
 
-    var isEmpty: Bool { frames.isEmpty }
-    var frameCount: Int { frames.count }
+    var frameCount: Int { small.count + large.count + (current == nil ? 0 : 1) }
 
     static func bytes(of message: WireMessage) -> Int {
         FrameHeader.bytes + message.head.count + (message.bulk?.count ?? 0)
@@ -31,7 +35,7 @@ struct FrameWriter {
     mutating func add(_ header: FrameHeader, head: [UInt8], bulk: ChunkBuffer? = nil) {
         let frame = Outgoing(header: header, head: head, bulk: bulk)
         unsentBytes += frame.bytes
-        frames.append(frame)
+        if frame.bytes <= Self.smallBytesMax { small.append(frame) } else { large.append(frame) }
     }
 
     mutating func add(_ message: WireMessage, type: FrameHeader.FrameType, request: UInt64) {
@@ -45,14 +49,24 @@ struct FrameWriter {
     mutating func next(_ allocator: ByteBufferAllocator) -> ByteBuffer? {
         guard unsentBytes > 0 else { return nil }
         var piece = allocator.buffer(capacity: min(unsentBytes, Self.pieceBytes))
-        while let frame = frames.first, piece.readableBytes < Self.pieceBytes {
+        while let frame = begin(after: piece.readableBytes) {
             copy(frame, to: &piece)
             guard written == frame.bytes else { break }
-            frames.removeFirst()
+            current = nil
             written = 0
         }
         unsentBytes -= piece.readableBytes
         return piece
+    }
+
+    /// The frame to go on with in a piece of so many bytes; nil when the piece is full, or there is
+    /// none. Small ones first, but in half of each piece at most: large ones are not starved.
+    private mutating func begin(after bytes: Int) -> Outgoing? {
+        if current != nil { return bytes < Self.pieceBytes ? current : nil }
+        guard bytes + FrameHeader.bytes <= Self.pieceBytes else { return nil }
+        let isSmallsTurn = large.isEmpty || bytes < Self.pieceBytes / 2
+        current = isSmallsTurn ? small.popFirst() ?? large.popFirst() : large.popFirst()
+        return current
     }
 
     /// As much of `frame` as the piece still holds, from `written` on.

@@ -8,7 +8,7 @@ internal import VortexCore
 final class NetworkCore: Sendable {
     private struct State {
         var identity: PeerIdentity
-        var service: (any PeerService)?
+        var service: (any PeerResponder)?
         var isStopped = false
         var answering: [UInt64: NIOLoopBound<Answering>] = [:]
         var lastPlace: UInt64 = 0
@@ -19,6 +19,7 @@ final class NetworkCore: Sendable {
     let logger: Logger
     let refusals: RefusalLog
     let version: UInt16
+    let helloTimeout: TimeAmount
     /// Bulk of questions; bounded.
     let received: BufferPool
     /// Bulk of answers: bounded by the questions in flight. The pool is for its spare chunks; one
@@ -36,6 +37,7 @@ final class NetworkCore: Sendable {
         logger = options.logger
         refusals = RefusalLog(options.logger)
         version = options.version
+        helloTimeout = options.helloTimeout
         received = BufferPool(limitBytes: options.receiveBytes)
         group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, options.threads))
         loops = Array(group.makeIterator())
@@ -48,7 +50,7 @@ final class NetworkCore: Sendable {
         set { state.withLock { $0.identity = newValue } }
     }
 
-    var service: (any PeerService)? {
+    var service: (any PeerResponder)? {
         get { state.withLock { $0.service } }
         set { state.withLock { $0.service = newValue } }
     }

@@ -4,8 +4,8 @@ internal import NIOPosix
 internal import NIOSSL
 internal import VortexCore
 
-/// The asking end: all questions to one address, over one connection that is made when there is
-/// something to ask. Lives on one event loop.
+/// The asking end of one lane to one address: its questions go over one connection that is made
+/// when there is something to ask. Lives on one event loop.
 ///
 ///     idle --ask--> connecting --hello--> open
 ///      ^               | failed            | broke before it answered anything
@@ -57,10 +57,10 @@ final class PeerLink: ConnectionSide {
             status = .idle
         }
         let unsentBytes = queuedBytes + (connection?.writer.unsentBytes ?? 0)
-        guard entries.count < Bounds.questionsPerPeerMax,
+        guard entries.count < Bounds.questionsPerLinkMax,
             unsentBytes + ask.bytes <= Bounds.unsentBytesMax
         else { return ask.fail(.busy) }
-        if queue.count >= 2 * Bounds.questionsPerPeerMax {
+        if queue.count >= 2 * Bounds.questionsPerLinkMax {
             queue.removeAll { entries[$0] == nil }
         }
         entries[ask.id] = Entry(ask: ask)

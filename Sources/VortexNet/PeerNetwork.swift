@@ -18,11 +18,28 @@ public final class PeerNetwork: Transport {
         var link: NIOLoopBoundBox<PeerLink>
     }
 
+    /// Two connections with each peer: a listener whose chunk buffers are full stops reading the
+    /// one that brings chunks, and still answers whether it is alive on the other.
+    private struct LinkKey: Hashable {
+        enum Lane: Int { case small, bulk }
+        var address: String
+        var lane: Lane
+
+        init(_ address: String, _ question: WireMessage) {
+            self.address = address
+            lane = question.bulk == nil ? .small : .bulk
+        }
+
+        static func isOrdered(_ left: LinkKey, _ right: LinkKey) -> Bool {
+            (left.address, left.lane.rawValue) < (right.address, right.lane.rawValue)
+        }
+    }
+
     private struct State {
         var hasStarted = false
         var isStopped = false
         var listener: (any Channel)?
-        var links: [String: Link] = [:]
+        var links: [LinkKey: Link] = [:]
     }
 
     private let core: NetworkCore
@@ -46,7 +63,7 @@ public final class PeerNetwork: Transport {
     public func identify(_ identity: PeerIdentity) { core.identity = identity }
 
     /// Binds and listens; `service` answers from now on.
-    public func start(service: any PeerService) async throws(NetworkError) {
+    public func start(service: any PeerResponder) async throws(NetworkError) {
         let isFirst = state.withLock { state in
             defer { state.hasStarted = true }
             return !state.hasStarted && !state.isStopped
@@ -81,8 +98,8 @@ public final class PeerNetwork: Transport {
         }
         guard isFirst else { return }
         listener?.close(promise: nil)
-        for address in links.keys.sorted() {
-            guard let link = links[address] else { continue }
+        for key in links.keys.sorted(by: LinkKey.isOrdered) {
+            guard let link = links[key] else { continue }
             await link.loop.perform { link.link.value.stop() }
         }
         for side in core.stopAdmitting() {
@@ -100,26 +117,27 @@ public final class PeerNetwork: Transport {
         let id = lastID.wrappingAdd(1, ordering: .relaxed).newValue
         let timeout = TimeAmount.milliseconds(Int64(min(timeoutMilliseconds, 1 << 40)))
         let ask = Ask(id: id, question: question, deadline: .now() + timeout)
+        let key = LinkKey(address, question)
         let outcome = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 ask.wait(continuation)
-                if !ask.isFinished { hand(address, ask) }
+                if !ask.isFinished { hand(key, ask) }
             }
         } onCancel: {
             ask.fail(.cancelled)
-            forget(address, id)
+            forget(key, id)
         }
         return try outcome.get()
     }
 
     /// Gives the question to its link, on the link's loop; at once where this is that loop.
-    private func hand(_ address: String, _ ask: Ask) {
+    private func hand(_ key: LinkKey, _ ask: Ask) {
         let here = state.withLock { state -> Link? in
             guard !state.isStopped else {
                 ask.fail(.unreachable)
                 return nil
             }
-            guard let link = link(to: address, &state) else {
+            guard let link = link(key, &state) else {
                 ask.fail(.busy)
                 return nil
             }
@@ -131,21 +149,21 @@ public final class PeerNetwork: Transport {
         here?.link.value.send(ask)
     }
 
-    private func link(to address: String, _ state: inout State) -> Link? {
-        if let link = state.links[address] { return link }
-        guard state.links.count < Bounds.peersMax else { return nil }
+    private func link(_ key: LinkKey, _ state: inout State) -> Link? {
+        if let link = state.links[key] { return link }
+        guard state.links.count < Bounds.linksMax else { return nil }
         let loop = core.group.next()
         let link = Link(
             loop: loop,
             link: .makeBoxSendingValue(
-                PeerLink(core, loop: loop, address: address), eventLoop: loop))
-        state.links[address] = link
+                PeerLink(core, loop: loop, address: key.address), eventLoop: loop))
+        state.links[key] = link
         return link
     }
 
-    private func forget(_ address: String, _ id: UInt64) {
+    private func forget(_ key: LinkKey, _ id: UInt64) {
         state.withLock { state in
-            guard let link = state.links[address] else { return }
+            guard let link = state.links[key] else { return }
             link.loop.execute { link.link.value.forget(id) }
         }
     }

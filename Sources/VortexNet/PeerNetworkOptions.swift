@@ -1,4 +1,5 @@
 public import Logging
+internal import NIOCore
 public import VortexCore
 
 /// What a node's network is told at its start.
@@ -17,6 +18,8 @@ public struct PeerNetworkOptions: Sendable {
     public var receiveBytes = 64 << 20
     /// Of the protocol; tests speak others.
     var version = FrameHeader.version
+    /// Tests wait less long for a peer that says nothing.
+    var helloTimeout = Bounds.helloTimeout
 
     public init(
         listen: String, secret: [UInt8], threads: Int, identity: PeerIdentity,

@@ -15,7 +15,7 @@ struct FrameDecoderTests {
         }
         var bytes: [UInt8] = []
         while let piece = writer.next(ByteBufferAllocator()) { bytes += piece.readableBytesView }
-        #expect(writer.isEmpty && writer.unsentBytes == 0)
+        #expect(writer.frameCount == 0 && writer.unsentBytes == 0)
         return bytes
     }
 
@@ -84,6 +84,16 @@ struct FrameDecoderTests {
             #expect(frame.message.bulkBytes == message.bulkBytes)
         }
         #expect(frames.count == 4)
+    }
+
+    @Test func `small frames go before large ones, and do not starve them`() throws {
+        let large = (0..<3).map { _ in message(2, bulk: [UInt8](repeating: 1, count: 1 << 20)) }
+        let small = (0..<1_000).map { _ in message(1, head: [UInt8](repeating: 1, count: 1_000)) }
+        let kinds = try decode(encoded(large + small)) { 1 << 16 }.dropFirst().map(\.header.kind)
+        #expect(kinds.count == 1_003)
+        // Half a piece of small ones, and the first large one begins.
+        #expect(kinds.firstIndex(of: 2) == FrameWriter.pieceBytes / 2 / 1_048)
+        #expect(kinds.lastIndex(of: 2) ?? .max < 1_000)
     }
 
     @Test func `a discarded bulk leaves the next frame whole`() throws {

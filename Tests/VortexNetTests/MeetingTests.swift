@@ -129,6 +129,52 @@ struct MeetingTests {
         }
     }
 
+    @Test func `a frame that breaks off anywhere does no harm`() async throws {
+        let credentials = try Credentials(secret: Node.secret, entropy: SeededEntropy(seed: 2))
+        let question = frame(.question, head: [1, 2, 3], bulk: SeededEntropy(seed: 4).bytes(5_000))
+        let said = hello + question
+        try await withPair(Answers.echo) { asker, address in
+            for seed in 0..<30 {
+                let end = SeededEntropy(seed: UInt64(seed)).below(said.count)
+                let heard = try await RawPeer.say(
+                    Array(said[..<end]), to: address, as: credentials, end: .byItself)
+                #expect(heard.count <= hello.count)
+            }
+            #expect(await asker.failure(address) == nil)
+        }
+    }
+
+    @Test(arguments: [false, true])
+    func `who says nothing is closed in time`(hasSecret: Bool) async throws {
+        let credentials = try Credentials(secret: Node.secret, entropy: SeededEntropy(seed: 2))
+        var answering = Node.options()
+        answering.helloTimeout = .milliseconds(50)
+        try await withPair(Answers.echo, answering: answering) { asker, address in
+            let heard = try await RawPeer.say(
+                [], to: address, as: hasSecret ? credentials : nil)
+            #expect(heard.count == (hasSecret ? hello.count : 0))
+        }
+    }
+
+    @Test func `a peer that never says hello is unreachable`() async throws {
+        let deaf = try await DeafPeer.start()
+        var asking = Node.options(listen: "")
+        asking.helloTimeout = .milliseconds(50)
+        let asker = try await Node.start(asking, Answers.echo)
+        #expect(await asker.network.failure(deaf.address) == .unreachable)
+        await asker.network.stop()
+        await deaf.stop()
+    }
+
+    @Test func `a peer that speaks another protocol is refused`() async throws {
+        // One that talks first, in plain text.
+        let other = try await DeafPeer.start(saying: "220 mail.example.org ESMTP\r\n")
+        let asker = try await Node.start(Node.options(listen: ""), Answers.echo)
+        #expect(await asker.network.failure(other.address) == .refused)
+        await asker.network.stop()
+        await other.stop()
+    }
+
     @Test func `refusals are spoken of once a minute for each reason`() {
         var counts = RefusalCounts()
         let start = NIODeadline.uptimeNanoseconds(1_000_000_000_000)

@@ -23,7 +23,7 @@ final class SeededEntropy: Entropy {
     }
 }
 
-struct Answers: PeerService {
+struct Answers: PeerResponder {
     var body: @Sendable (WireMessage) async -> WireMessage
     init(_ body: @escaping @Sendable (WireMessage) async -> WireMessage) { self.body = body }
     func answer(_ question: WireMessage) async -> WireMessage { await body(question) }
@@ -97,7 +97,7 @@ struct Node {
         return options
     }
 
-    static func start(_ options: PeerNetworkOptions, _ service: any PeerService) async throws
+    static func start(_ options: PeerNetworkOptions, _ service: any PeerResponder) async throws
         -> Node
     {
         let network = try PeerNetwork(options: options)
@@ -111,7 +111,7 @@ struct Node {
 
 /// A node that asks and one that answers, both stopped at the end whatever happens.
 func withPair<Value: Sendable>(
-    _ service: any PeerService, asking: PeerNetworkOptions = Node.options(listen: ""),
+    _ service: any PeerResponder, asking: PeerNetworkOptions = Node.options(listen: ""),
     answering: PeerNetworkOptions = Node.options(),
     _ body: @Sendable (_ asker: PeerNetwork, _ address: String) async throws -> Value
 ) async throws -> Value {

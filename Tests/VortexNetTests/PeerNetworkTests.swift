@@ -84,6 +84,29 @@ struct PeerNetworkTests {
         }
     }
 
+    @Test func `a listener without room for chunks still answers what has none`() async throws {
+        let arrived = Gate()
+        let gate = Gate()
+        let service = Answers { question in
+            guard question.bulk != nil else { return question }
+            arrived.open()
+            await gate.wait()
+            return message()
+        }
+        var answering = Node.options()
+        answering.receiveBytes = 1 << 20
+        try await withPair(service, answering: answering) { asker, address in
+            let chunk = message(bulk: [UInt8](repeating: 1, count: 1 << 20))
+            await withTaskGroup(of: TransportError?.self) { group in
+                for _ in 0..<4 { group.addTask { await asker.failure(address, chunk) } }
+                await arrived.wait()
+                #expect(await asker.failure(address) == nil)
+                gate.open()
+                for await failure in group { #expect(failure == nil) }
+            }
+        }
+    }
+
     @Test func `a cancelled question returns at once, and the connection goes on`() async throws {
         let arrived = Gate()
         let service = Answers { question in
@@ -171,7 +194,7 @@ struct PeerNetworkTests {
         }
         try await withPair(service) { asker, address in
             await withTaskGroup(of: TransportError?.self) { group in
-                for _ in 0..<Bounds.questionsPerPeerMax + 10 {
+                for _ in 0..<Bounds.questionsPerLinkMax + 10 {
                     group.addTask { await asker.failure(address) }
                 }
                 for _ in 0..<10 { #expect(await group.next() == .some(.busy)) }

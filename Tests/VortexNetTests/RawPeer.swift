@@ -5,14 +5,19 @@ import VortexCore
 
 @testable import VortexNet
 
-/// Accepts connections and reads nothing.
+/// Accepts connections, says what it is told to, and reads nothing.
 struct DeafPeer {
     var channel: any Channel
     var address: String
 
-    static func start() async throws -> DeafPeer {
+    static func start(saying text: String = "") async throws -> DeafPeer {
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelOption(.autoRead, value: false)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(Greeting(text: text))
+                }
+            }
             .bind(host: "127.0.0.1", port: 0).get()
         return DeafPeer(
             channel: channel, address: "127.0.0.1:\(channel.localAddress?.port ?? 0)")
@@ -21,6 +26,16 @@ struct DeafPeer {
     func stop() async {
         channel.close(promise: nil)
         _ = await channel.closeFuture.recorded()
+    }
+}
+
+/// Says its text to who connects.
+private final class Greeting: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    private let text: String
+    init(text: String) { self.text = text }
+    func channelActive(context: ChannelHandlerContext) {
+        context.writeAndFlush(NIOAny(ByteBuffer(string: text)), promise: nil)
     }
 }
 
@@ -40,11 +55,14 @@ struct RawPeer {
         }
     }
 
-    /// Says `bytes`, in TLS where there are credentials, and returns what it heard until the other
-    /// side closed.
-    static func say(_ bytes: [UInt8], to address: String, as credentials: Credentials? = nil)
-        async throws -> [UInt8]
-    {
+    enum End { case byItself, byOther }
+
+    /// Says `bytes`, in TLS where there are credentials, and returns what it heard until it closed,
+    /// or the other side did.
+    static func say(
+        _ bytes: [UInt8], to address: String, as credentials: Credentials? = nil,
+        end: End = .byOther
+    ) async throws -> [UInt8] {
         guard let address = Address(address) else { return [] }
         let group = MultiThreadedEventLoopGroup.singleton
         let loop = group.next()
@@ -62,7 +80,9 @@ struct RawPeer {
                 }
             }
             .connect(host: address.host, port: address.port).get()
-        channel.writeAndFlush(ByteBuffer(bytes: bytes), promise: nil)
+        let said = loop.makePromise(of: Void.self)
+        channel.writeAndFlush(ByteBuffer(bytes: bytes), promise: said)
+        if end == .byItself { said.futureResult.whenComplete { _ in channel.close(promise: nil) } }
         return try await closed.futureResult.get()
     }
 }

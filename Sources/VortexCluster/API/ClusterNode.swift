@@ -1,4 +1,3 @@
-internal import Synchronization
 public import VortexCore
 public import VortexStore
 
@@ -65,7 +64,6 @@ public final class ClusterNode: Sendable {
     let owedDeletes = OwedDeletes()
     let progress = RepairProgress()
     let startedMilliseconds: UInt64
-    let collected = Atomic<UInt64>(0)
 
     var node: NodeID { book.node }
     var boot: UInt32 { coordinator.boot }
@@ -74,7 +72,7 @@ public final class ClusterNode: Sendable {
     var layout: Layout { book.view.layout }
 
     /// What answers peers' questions; to be served from before `enter` on.
-    public var service: any PeerService { answers }
+    public var service: any PeerResponder { answers }
 
     private init(
         store: Store, clock: any Clock, entropy: any Entropy, options: ClusterOptions,

@@ -77,7 +77,14 @@ extension ClusterNode {
         } catch .staleBucket {
             knownBuckets.forget(name)
         }
-        return try await body(try await bucketForReading(name))
+        return try await Self.again(try await bucketForReading(name), body)
+    }
+
+    /// Settings that change twice during one request: the client comes again.
+    private static func again<Value: Sendable>(
+        _ info: BucketInfo, _ body: (BucketInfo) async throws(ClusterError) -> Value
+    ) async throws(ClusterError) -> Value {
+        do throws(ClusterError) { return try await body(info) } catch .staleBucket { throw .busy }
     }
 
     /// The same for what changes something; the first attempt has changed nothing then.
@@ -89,7 +96,7 @@ extension ClusterNode {
         } catch .staleBucket {
             knownBuckets.forget(name)
         }
-        return try await body(try await bucketForWriting(name))
+        return try await Self.again(try await bucketForWriting(name), body)
     }
 
     /// Three steps, so that no put slips in: closing, under a new generation that every owner

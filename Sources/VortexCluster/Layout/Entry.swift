@@ -7,11 +7,11 @@ internal import VortexStore
 /// next boot number by a change of the layout, so that no ballot is ever used twice, and learns at
 /// the same time whether its disk is what the cluster last saw of it.
 ///
-///     the directory knows        and the layout lists it with      then
-///     nothing, no --join         -                                 a cluster of one is made
-///     nothing, --join            nothing                           it is listed, and gets its share
-///     a boot b                   b, or the one tried last          b + 1
-///     a boot b                   another one                       refused: the disk is an old copy
+///     the directory knows   and the layout lists it with   then
+///     nothing, no --join    -                              a cluster of one is made
+///     nothing, --join       nothing                        it is listed, and gets its share
+///     a boot b              b, or the one tried last       b + 1
+///     a boot b              another one                    refused: the disk is an old copy
 extension ClusterNode {
     /// The id of the cluster that a node at one of these addresses belongs to, for the directory of
     /// a node that is to join it.
@@ -50,8 +50,8 @@ extension ClusterNode {
             do throws(ClusterError) {
                 let entered = try await council.propose { change.next(after: $0) }
                 guard let member = entered.member(node) else { throw .noQuorum }
-                guard member.start == note.tried.start else { throw .outdatedDisk }
                 note.last = BootNote.Boot(number: member.boot, start: member.start)
+                guard note.last == note.tried else { throw .outdatedDisk }
                 try await note.write(to: store)
                 coordinator.boot = member.boot
                 answers.isOpen.store(true, ordering: .releasing)
@@ -149,8 +149,8 @@ private struct EntryChange: Sendable {
     /// nil: nothing to change, be it that the change is in effect, be it that it must not be.
     func next(after layout: Layout) -> Layout? {
         if let member = layout.member(node) {
-            guard member.start != tried.start else { return nil }
             let seen = BootNote.Boot(number: member.boot, start: member.start)
+            guard seen != tried else { return nil }
             let isOurs = seen == known.last || seen == known.tried || member.start == 0
             guard isOurs, tried.number > member.boot else { return nil }
             return layout.starting(

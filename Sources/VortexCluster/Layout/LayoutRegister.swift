@@ -107,8 +107,10 @@ final class LayoutRegister: Sendable {
         _ change: @Sendable (Layout) -> Layout?
     ) async throws(ClusterError) -> Layout {
         var highest: UInt64 = 0
+        var isTaken = true
         for attempt in 0..<Self.attemptsMax {
-            if attempt > 0 { try await pause(attempt) }
+            if !isTaken { try await pause(attempt) }
+            isTaken = false
             let view = book.view
             guard let wanted = change(view.layout)?.encoded() else { return view.layout }
             let clock = max(clock.wallMilliseconds << 16, highest + 1)
@@ -125,6 +127,7 @@ final class LayoutRegister: Sendable {
             if accepts.isStale { continue }
             guard Quorum.isMajority(accepts.yes, of: view.layout.council) else { continue }
             try await take(value)
+            isTaken = true
         }
         throw .noQuorum
     }

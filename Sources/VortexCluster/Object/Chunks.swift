@@ -242,7 +242,8 @@ final class Chunks: Sendable {
     }
 
     /// The chunk with its origin: from this node, which knows the owning row.
-    private func whole(_ id: ChunkID, except node: NodeID) async throws(ClusterError) -> ChunkWrite? {
+    private func whole(_ id: ChunkID, except node: NodeID) async throws(ClusterError) -> ChunkWrite?
+    {
         guard let stored = try local(id) else { return nil }
         let origin: (owner: RowKey, receivedMilliseconds: UInt64)
         do throws(StoreError) { origin = try await store.origin(of: stored) } catch { return nil }

@@ -1,8 +1,8 @@
 internal import VortexCore
 internal import VortexStore
 
-/// The rows of a bucket in order, settled: what a majority of each row's owners has. object-protocol
-/// .md, Listing.
+/// The rows of a bucket in order, settled: what a majority of each row's owners has.
+/// object-protocol.md, Listing.
 extension ClusterNode {
     struct MergedPage: Sendable {
         var rows: [ListedRow] = []

@@ -82,7 +82,9 @@ extension ClusterNode {
         }
         let again = try await self.order(
             bucket, key, attributes, condition, idempotency, body.expectedBytes)
-        return try await putInRow(again, buffer)
+        do throws(ClusterError) { return try await putInRow(again, buffer) } catch .staleBucket {
+            throw .busy
+        }
     }
 
     private func order(
@@ -143,7 +145,7 @@ extension ClusterNode {
                 replacing: blob)
         } catch {
             await withdraw(blob, order.key, after: error)
-            throw error
+            throw error == .staleBucket ? .busy : error
         }
     }
 

@@ -16,7 +16,9 @@ extension LocalOwner {
     func chunk(_ id: ChunkID, _ range: Range<Int>) async -> Result<ChunkBuffer?, OwnerFailure> {
         do throws(StoreError) {
             guard let chunk = try store.chunk(id) else { return .success(nil) }
-            guard !range.isEmpty, range.upperBound <= chunk.length else { return .failure(.damaged) }
+            guard !range.isEmpty, range.upperBound <= chunk.length else {
+                return .failure(.damaged)
+            }
             let buffer = ChunkBuffer(capacity: range.count)
             try await store.read(chunk, range: range, into: buffer.unfilled)
             buffer.advance(by: range.count)

@@ -4,7 +4,7 @@ internal import VortexStore
 
 /// The other end of every question: decodes it, looks at the epoch that it names, asks the rules,
 /// and answers in bytes.
-final class PeerAnswers: PeerService {
+final class PeerAnswers: PeerResponder {
     let owner: LocalOwner
     let book: LayoutBook
     let council: LayoutRegister

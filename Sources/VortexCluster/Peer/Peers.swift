@@ -47,7 +47,9 @@ final class Peers: Sendable {
         let indices = nodes.indices.sorted { left, right in
             let (one, other) = (known[left], known[right])
             if one.isSuspect != other.isSuspect { return other.isSuspect }
-            let (fast, slow) = (one.latencyNanoseconds / 500_000, other.latencyNanoseconds / 500_000)
+            let (fast, slow) = (
+                one.latencyNanoseconds / 500_000, other.latencyNanoseconds / 500_000
+            )
             return (fast, left) < (slow, right)
         }
         return indices.map { nodes[$0] }

@@ -38,13 +38,16 @@ extension Coordinator {
     func gatherPromises(
         _ key: RowKey, _ ballot: Ballot, _ place: LayoutView.Place
     ) async -> GatheredPromises {
-        if isMine(place) { return onlyPromise(await owner.prepare(key, ballot, epoch: place.epoch)) }
+        if isMine(place) {
+            return onlyPromise(await owner.prepare(key, ballot, epoch: place.epoch))
+        }
         return await withTaskGroup(of: (NodeID, PrepareAnswer).self) { group in
             for node in place.quorum.members {
                 group.addTask { await self.prepare(node, key, ballot, place.epoch) }
             }
-            var promises: [(node: NodeID, accepted: Ballot, value: RegisterValue?, horizon: Ballot)] =
-                []
+            var promises:
+                [(node: NodeID, accepted: Ballot, value: RegisterValue?, horizon: Ballot)] =
+                    []
             var isAgain = false
             for await (node, answer) in group {
                 switch answer {
@@ -87,7 +90,8 @@ extension Coordinator {
 
     // MARK: Phase 2
 
-    func gatherAccepts(_ request: AcceptRequest, _ place: LayoutView.Place) async -> GatheredAccepts {
+    func gatherAccepts(_ request: AcceptRequest, _ place: LayoutView.Place) async -> GatheredAccepts
+    {
         if isMine(place) {
             var tally = AcceptTally(quorum: place.quorum)
             tally.add(node, await owner.accept(request, epoch: place.epoch), self)

@@ -13,6 +13,7 @@ final class RepairProgress: Sendable {
         var missingChunks: UInt64 = 0
         var repairedRows: UInt64 = 0
         var copiedChunks: UInt64 = 0
+        var collectedBlobs: UInt64 = 0
         /// The epoch of the layout for which a walk found nothing to do.
         var verifiedEpoch = Epoch.zero
     }

@@ -50,6 +50,7 @@ public struct RepairStatus: Sendable {
     public var strayChunks: UInt64 = 0
     public var repairedRows: UInt64 = 0
     public var copiedChunks: UInt64 = 0
+    public var collectedBlobs: UInt64 = 0
 }
 
 /// The same from every node.
@@ -73,6 +74,7 @@ extension ClusterNode {
             repair.strayChunks += report.strays
             repair.repairedRows += report.repairedRows
             repair.copiedChunks += report.copiedChunks
+            repair.collectedBlobs += report.collectedBlobs
         }
         var owned: [NodeID: Int] = [:]
         for partition in view.ring.partitions {

@@ -15,6 +15,7 @@ struct NodeReport: Sendable {
     var strays: UInt64
     var repairedRows: UInt64
     var copiedChunks: UInt64
+    var collectedBlobs: UInt64
 
     init(_ usage: StoreUsage, _ progress: RepairProgress, started: UInt64) {
         let now = progress.now
@@ -30,12 +31,14 @@ struct NodeReport: Sendable {
         strays = now.strays
         repairedRows = now.repairedRows
         copiedChunks = now.copiedChunks
+        collectedBlobs = now.collectedBlobs
     }
 
     private var numbers: [UInt64] {
         [
             started, objects, totalBytes, availableBytes, liveBytes, isVerified ? 1 : 0,
             verifiedMilliseconds, missingRows, missingChunks, strays, repairedRows, copiedChunks,
+            collectedBlobs,
         ]
     }
 
@@ -58,5 +61,6 @@ struct NodeReport: Sendable {
         strays = try reader.readNumber()
         repairedRows = try reader.readNumber()
         copiedChunks = try reader.readNumber()
+        collectedBlobs = try reader.readNumber()
     }
 }

@@ -11,6 +11,6 @@ extension ClusterNode {
             startedMilliseconds: startedMilliseconds, activeUploads: active.count,
             waitingChanges: coordinator.latch.waiting, bufferBytes: buffers.usedBytes,
             bufferLimitBytes: buffers.limitBytes,
-            collectedBlobs: collected.load(ordering: .relaxed), usage: store.usage)
+            collectedBlobs: progress.now.collectedBlobs, usage: store.usage)
     }
 }

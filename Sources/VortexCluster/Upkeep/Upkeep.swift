@@ -61,7 +61,8 @@ extension ClusterNode {
 
     /// Runs `body` for each, some at a time; the first failure ends it.
     func together<Item: Sendable>(
-        _ items: [Item], most: Int = togetherMax, _ body: @escaping @Sendable (Item) async throws(ClusterError) -> Void
+        _ items: [Item], most: Int = togetherMax,
+        _ body: @escaping @Sendable (Item) async throws(ClusterError) -> Void
     ) async throws(ClusterError) {
         let failure = await withTaskGroup(of: ClusterError?.self) { group -> ClusterError? in
             var failure: ClusterError?
@@ -148,7 +149,7 @@ extension ClusterNode {
                 try await store.keep(candidate)
             } else {
                 try await store.collect(candidate, milliseconds: now)
-                collected.add(1, ordering: .relaxed)
+                progress.update { $0.collectedBlobs += 1 }
             }
         } catch { throw ClusterError(error) }
     }

@@ -95,8 +95,17 @@ extension ClusterNode {
 
     /// The change of the object's row, which decides.
     private func commit(_ upload: FoundUpload) async throws(ClusterError) -> Commit {
-        guard var version = upload.row.version else { throw .damaged }
-        let bucket = try await bucketForWriting(upload.row.bucket)
+        guard let version = upload.row.version else { throw .damaged }
+        return try await writing(upload.row.bucket) {
+            (bucket) async throws(ClusterError) -> Commit in
+            try await self.commit(upload, version, in: bucket)
+        }
+    }
+
+    private func commit(
+        _ upload: FoundUpload, _ given: ObjectVersion, in bucket: BucketInfo
+    ) async throws(ClusterError) -> Commit {
+        var version = given
         let now = now
         let change = Coordinator.Change(
             key: upload.object, id: newChange(), generation: bucket.generation)

@@ -15,7 +15,9 @@ extension ClusterNode {
         var parts: [Part] = []
         for (key, number, content) in try await partRows(of: upload.id) {
             guard case .part(var row) = content else { continue }
-            if row.digest == nil { row.extent.length = try await durableBytes(of: row.extent.blob, key) }
+            if row.digest == nil {
+                row.extent.length = try await durableBytes(of: row.extent.blob, key)
+            }
             parts.append(Part(key: key, number: number, row: row))
         }
         return parts

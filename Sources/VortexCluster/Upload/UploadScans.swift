@@ -11,7 +11,7 @@ extension ClusterNode {
             let view = view
             let quorum = view[view.ring.partition(of: id)].quorum
             let asked = quorum.members
-            let gathered = await gather(asked, until: { quorum.isMet(by: $0) }) {
+            let gathered = await gather(asked, until: [quorum]) {
                 (member) async -> Result<[FoundRow], OwnerFailure> in
                 await self.parts(of: id, at: member, view.epoch)
             }
@@ -28,10 +28,8 @@ extension ClusterNode {
         for attempt in 0..<8 {
             if attempt > 0 { await coordinator.backOff(attempt + 2) }
             let view = view
-            let gathered = await gather(
-                view.members,
-                until: { nodes in view.quorums.allSatisfy { $0.isMet(by: nodes) } }
-            ) { (member) async -> Result<[FoundRow], OwnerFailure> in
+            let gathered = await gather(view.members, until: view.quorums) {
+                (member) async -> Result<[FoundRow], OwnerFailure> in
                 await self.uploads(after, limit, at: member, view.epoch)
             }
             guard let reports = try gathered.get() else { continue }
@@ -73,7 +71,7 @@ extension ClusterNode {
 
     /// nil: the layout has changed.
     private func gather(
-        _ members: [NodeID], until isEnough: ([NodeID]) -> Bool,
+        _ members: [NodeID], until quorums: [Quorum],
         _ ask: @escaping @Sendable (NodeID) async -> Result<[FoundRow], OwnerFailure>
     ) async -> Result<[Report]?, ClusterError> {
         await withTaskGroup(of: (NodeID, Result<[FoundRow], OwnerFailure>).self) { group in
@@ -85,7 +83,8 @@ extension ClusterNode {
                 case .failure(.stale): return .success(nil)
                 case .failure: continue
                 }
-                if isEnough(reports.map(\.node)) {
+                let nodes = reports.map(\.node)
+                if quorums.allSatisfy({ $0.isMet(by: nodes) }) {
                     group.cancelAll()
                     return .success(reports.sorted { $0.node < $1.node })
                 }

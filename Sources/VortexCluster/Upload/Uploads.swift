@@ -17,6 +17,7 @@ extension ClusterNode {
         bucket: String, key: [UInt8], attributes: ObjectAttributes, condition: WriteCondition,
         expectedBytes: UInt64?
     ) async throws(ClusterError) -> UploadInfo {
+        knownBuckets.forget(bucket)
         let info = try await bucketForWriting(bucket)
         let order = PutOrder(
             bucket: info, key: try Self.row(info, key), attributes: attributes,

@@ -43,6 +43,6 @@ public protocol Transport: Sendable {
 }
 
 /// What answers peers' questions on a node.
-public protocol PeerService: Sendable {
+public protocol PeerResponder: Sendable {
     func answer(_ question: WireMessage) async -> WireMessage
 }

@@ -12,7 +12,7 @@ extension RESTHandler {
         let cluster = await node.clusterStatus()
         return .json { json in
             json.members(of: status, now: now, isReady: readiness(status) == nil)
-            json.members(of: cluster, collected: status.collectedBlobs)
+            json.members(of: cluster)
         }
     }
 
@@ -109,7 +109,7 @@ extension JSONWriter {
         }
     }
 
-    fileprivate mutating func members(of cluster: ClusterStatus, collected: UInt64) {
+    fileprivate mutating func members(of cluster: ClusterStatus) {
         array("nodes") { json in
             for node in cluster.nodes { json.object { $0.members(of: node) } }
         }
@@ -129,7 +129,7 @@ extension JSONWriter {
             json.member("stray_chunks", cluster.repair.strayChunks)
             json.member("repaired_rows", cluster.repair.repairedRows)
             json.member("copied_chunks", cluster.repair.copiedChunks)
-            json.member("collected_blobs", collected)
+            json.member("collected_blobs", cluster.repair.collectedBlobs)
         }
     }
 

@@ -15,8 +15,8 @@ struct ServerCommand: ParsableCommand {
               vortex server --data /srv/vortex
               vortex server --data /srv/vortex --http 0.0.0.0:8080 --token-file /etc/vortex/token
               vortex server --data /srv/vortex --http unix:/run/vortex/http.sock
-              vortex server --data /srv/vortex --node 10.0.0.1:7080 --secret-file /etc/vortex/secret
-              vortex server --data /srv/vortex --node 10.0.0.2:7080 --secret-file /etc/vortex/secret \
+              vortex server --data /srv/vortex --node 10.0.0.1:7080 --secret-file /etc/secret
+              vortex server --data /srv/vortex --node 10.0.0.2:7080 --secret-file /etc/secret \\
                 --join 10.0.0.1:7080
             """)
 
