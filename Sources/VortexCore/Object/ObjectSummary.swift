@@ -30,7 +30,8 @@ extension ByteReader {
         guard flags < 4 else { throw .unknown(tag: UInt64(flags)) }
         try skip(16 + Ballot.encodedBytes + (flags & 2 == 0 ? 0 : 16))
         try skip(16 * (try readCount(max: Limits.versionsPerRowMax)))
-        _ = try readNumber()
+        // A tombstone that was written where no row was has no content.
+        guard try readNumber() > 0 else { return .hidden(isTombstone: flags & 1 != 0) }
         try readFormat(1)
         guard try readByte() == 1 else { return .hidden(isTombstone: flags & 1 != 0) }
         _ = try readNumber()

@@ -75,6 +75,7 @@ struct FinalChecks: Sendable {
             _ = await around.executor.sleep(nanoseconds: pause)
             left = await garbage()
             if left.isEmpty { return }
+            around.trace.note(.check, UInt64(left.count), text: left[0])
         }
         around.verdict.fail("chunks of no object stay: \(left.prefix(4).joined(separator: ", "))")
     }

@@ -177,6 +177,20 @@ private struct SplitMix {
         }
     }
 
+    @Test func `a glance at a tombstone without content sees a tombstone`() throws {
+        var sample = SampleRows(generator: SplitMix(state: 3))
+        var writer = ByteWriter()
+        writer.write(
+            RegisterValue(
+                change: sample.id(), base: .none, over: nil, isTombstone: true, bodies: [],
+                content: RowContent.nothing.encoded))
+        let glance = try writer.bytes.withUnsafeBytes { bytes in
+            var reader = ByteReader(bytes)
+            return try reader.readObjectGlance()
+        }
+        #expect(glance == .hidden(isTombstone: true))
+    }
+
     @Test func `answers are forgotten when they are over, and the oldest when they are too many`() {
         var row = ObjectRow(generation: 1)
         for number in 1...20 as ClosedRange<UInt64> {
