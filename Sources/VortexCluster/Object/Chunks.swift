@@ -228,17 +228,26 @@ final class Chunks: Sendable {
 
     // MARK: Copying
 
-    /// Makes an owner's missing or damaged copy from another one; true where it is there then. The
-    /// row that owns the chunk says in the copy's record what the chunk belongs to.
+    enum Copying: Sendable {
+        case copied
+        /// It has been collected meanwhile, or nobody has it.
+        case gone
+        case failed
+    }
+
+    /// Makes an owner's missing or damaged copy from another one. The row that owns the chunk says
+    /// in the copy's record what the chunk belongs to.
     func copy(
         _ id: ChunkID, to node: NodeID, naming cluster: ClusterNode
-    ) async throws(ClusterError) -> Bool {
-        guard let whole = try await whole(id, except: node) else { return false }
+    ) async throws(ClusterError) -> Copying {
+        guard let whole = try await whole(id, except: node) else {
+            return try local(id) == nil ? .gone : .failed
+        }
         let place = book.view[id]
         let failure = await coordinator.anOwner(node).put(whole, epoch: place.epoch)
-        guard failure == nil else { return false }
+        guard failure == nil else { return .failed }
         cluster.progress.update { $0.copiedChunks += 1 }
-        return true
+        return .copied
     }
 
     /// The chunk with its origin: from this node, which knows the owning row.

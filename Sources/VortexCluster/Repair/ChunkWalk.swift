@@ -100,7 +100,7 @@ extension ClusterNode {
         for owner in lacking {
             let isThere =
                 lengths[owner] != nil
-                ? try await chunks.copy(id, to: owner, naming: self) : false
+                ? try await chunks.copy(id, to: owner, naming: self) == .copied : false
             if !isThere { isEverywhere = false }
         }
         if !isEverywhere { walk.isWhole = false }
