@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Glibc
+internal import Logging
 internal import VortexSimulator
 
 /// Runs whole clusters in one thread, from seeds, with faults: `vortex simulate`.
@@ -39,6 +40,7 @@ struct SimulateCommand: ParsableCommand {
 
     func run() throws {
         guard let profile = FaultProfile(rawValue: faults) else { return }
+        LoggingSystem.bootstrap { _ in SwiftLogNoOpLogHandler() }
         var failed = 0
         let line: @Sendable (String) -> Void = { print($0) }
         let begin = ContinuousClock.now
