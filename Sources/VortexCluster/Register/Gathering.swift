@@ -130,23 +130,26 @@ extension Coordinator {
                 if tally.isHopeless, !wasHopeless { group.addTask { await self.grace() } }
             }
             group.cancelAll()
-            if tally.isMet { self.note(tally.accepted, request.key, place) }
+            if tally.isMet { self.note(tally.accepted, tally.failed, request.key, place) }
             return tally.outcome
         }
     }
 
     /// A row that an owner cannot have is made equal when the owner is back. Who is only slow gets
     /// it all the same.
-    private func note(_ accepted: [NodeID], _ key: RowKey, _ place: LayoutView.Place) {
-        for node in place.quorum.members where !accepted.contains(node) && peers.isSuspect(node) {
-            owed.add(row: key)
-            return
+    private func note(
+        _ accepted: [NodeID], _ failed: [NodeID], _ key: RowKey, _ place: LayoutView.Place
+    ) {
+        let isOwed = place.quorum.members.contains { node in
+            failed.contains(node) || (!accepted.contains(node) && peers.isSuspect(node))
         }
+        if isOwed { owed.add(row: key) }
     }
 
     private struct AcceptTally {
         let quorum: Quorum
         var accepted: [NodeID] = []
+        var failed: [NodeID] = []
         var answered = 0
         var isRejected = false
         var isStale = false
@@ -168,6 +171,7 @@ extension Coordinator {
             case .missing: error = error ?? .damaged
             case .staleGeneration: error = .staleBucket
             case .failed(let failure):
+                failed.append(node)
                 if failure.isInDoubt { mayTakeEffect = true }
                 if failure == .stale {
                     isStale = true

@@ -1,3 +1,4 @@
+internal import Logging
 internal import VortexCore
 internal import VortexStore
 
@@ -103,7 +104,10 @@ extension ClusterNode {
                 ? try await chunks.copy(id, to: owner, naming: self) == .copied : false
             if !isThere { isEverywhere = false }
         }
-        if !isEverywhere { walk.isWhole = false }
+        if !isEverywhere {
+            repairLog.debug("a chunk lacks copies", metadata: ["chunk": "\(id)"])
+            walk.isWhole = false
+        }
         guard !place.isOwner else { return }
         if isEverywhere {
             try await drop(visited, place, &walk, partition)

@@ -64,6 +64,8 @@ extension ClusterNode {
             let rows = try await compareRows()
             let chunks = try await walkChunks()
             isWhole = rows && chunks
+            repairLog.debug(
+                "a walk has ended", metadata: ["rows": "\(rows)", "chunks": "\(chunks)"])
         } catch {
             repairLog.info("a walk was cut short", metadata: ["error": "\(error)"])
             isWhole = false
@@ -204,6 +206,7 @@ extension ClusterNode {
             if try await coordinator.settle(key) {
                 progress.update { $0.repairedRows += 1 }
             } else {
+                repairLog.debug("a row differs", metadata: ["key": "\(key)"])
                 isEqual = false
             }
         }
