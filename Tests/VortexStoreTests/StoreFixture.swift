@@ -46,7 +46,7 @@ struct SampleRow {
         key = RowKey(bucket: bucket, key: Array(name.utf8))
         let blob = BlobID(high: 7, low: change)
         let value = RegisterValue(
-            change: ChangeID(high: 9, low: change), base: .none, over: nil,
+            change: ChangeID(high: 9, low: change), base: .none, over: [],
             isTombstone: isTombstone, bodies: body.isEmpty ? [] : [blob],
             content: Array("value \(change)".utf8))
         row = StoredRow(

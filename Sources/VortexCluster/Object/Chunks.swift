@@ -32,9 +32,12 @@ final class Chunks: Sendable {
             }
             let tally = await gather(chunk, place)
             if Quorum.isMajority(tally.stored, of: place.quorum.owners) {
-                for node in place.quorum.owners where !tally.stored.contains(node) {
-                    owed.add(chunk.id, to: node)
-                }
+                // Who is only slow has been sent it, and if it is lost on the way, so are others:
+                // the silence is noticed.
+                for node in place.quorum.owners
+                where tally.failed.contains(node)
+                    || (!tally.stored.contains(node) && peers.isSuspect(node))
+                { owed.add(chunk.id, to: node) }
                 return
             }
             if tally.isStale { continue }
@@ -47,6 +50,7 @@ final class Chunks: Sendable {
 
     private struct Tally {
         var stored: [NodeID] = []
+        var failed: [NodeID] = []
         var isStale = false
         var error = ClusterError.noQuorum
     }
@@ -66,6 +70,7 @@ final class Chunks: Sendable {
                 case nil: tally.stored.append(node)
                 case .stale: tally.isStale = true
                 case .some(let failure):
+                    tally.failed.append(node)
                     if failure.clusterError != .noQuorum { tally.error = failure.clusterError }
                 }
                 if Quorum.isMajority(tally.stored, of: owners) { break }
@@ -228,17 +233,32 @@ final class Chunks: Sendable {
 
     // MARK: Copying
 
-    /// Makes an owner's missing or damaged copy from another one; true where it is there then. The
-    /// row that owns the chunk says in the copy's record what the chunk belongs to.
+    enum Copying: Sendable {
+        case copied
+        /// It has been collected meanwhile, or nobody has it.
+        case gone
+        case failed
+    }
+
+    /// Makes an owner's missing or damaged copy from another one. The row that owns the chunk says
+    /// in the copy's record what the chunk belongs to.
     func copy(
         _ id: ChunkID, to node: NodeID, naming cluster: ClusterNode
-    ) async throws(ClusterError) -> Bool {
-        guard let whole = try await whole(id, except: node) else { return false }
+    ) async throws(ClusterError) -> Copying {
+        guard let whole = try await whole(id, except: node) else {
+            return try local(id) == nil ? .gone : .failed
+        }
         let place = book.view[id]
+        // Only slow, and there by now: its journal need not hold it twice.
+        if node != book.node,
+            case .success([whole.buffer.count]) = await coordinator.anOwner(node).lengths(of: [id])
+        {
+            return .copied
+        }
         let failure = await coordinator.anOwner(node).put(whole, epoch: place.epoch)
-        guard failure == nil else { return false }
+        guard failure == nil else { return .failed }
         cluster.progress.update { $0.copiedChunks += 1 }
-        return true
+        return .copied
     }
 
     /// The chunk with its origin: from this node, which knows the owning row.

@@ -18,7 +18,7 @@ final class Coordinator: Sendable {
     private let agreedBoot = Atomic<UInt32>(0)
 
     private static let attemptsMax = 16
-    private static let backOffMilliseconds: UInt64 = 4
+    private static let backOffMilliseconds: UInt64 = 1
     /// A change gives up after this long; its client is told that the outcome is unknown where it
     /// is.
     private static let changeMillisecondsMax: UInt64 = 10_000
@@ -147,7 +147,8 @@ final class Coordinator: Sendable {
         case .write(let content, let bodies, let answer):
             guard let id = change.id else { preconditionFailure("a read writes nothing new") }
             let value = RegisterValue(
-                change: id, base: found.seen, over: found.value?.change,
+                change: id, base: found.seen,
+                over: found.value?.past ?? [],
                 isTombstone: content.isTombstone, bodies: content.rowBodies,
                 content: content.encoded)
             guard value.content.count <= Limits.rowBytesMax else { throw .metadataTooLarge }
@@ -191,7 +192,7 @@ final class Coordinator: Sendable {
         }
         guard content != .nothing else { return nil }
         return RegisterValue(
-            change: .zero, base: .none, over: nil, isTombstone: content.isTombstone,
+            change: .zero, base: .none, over: [], isTombstone: content.isTombstone,
             bodies: content.rowBodies, content: content.encoded)
     }
 

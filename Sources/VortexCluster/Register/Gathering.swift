@@ -41,7 +41,7 @@ extension Coordinator {
         if isMine(place) {
             return onlyPromise(await owner.prepare(key, ballot, epoch: place.epoch))
         }
-        return await withTaskGroup(of: (NodeID, PrepareAnswer).self) { group in
+        return await withTaskGroup(of: (NodeID, PrepareAnswer)?.self) { group in
             for node in place.quorum.members {
                 group.addTask { await self.prepare(node, key, ballot, place.epoch) }
             }
@@ -49,7 +49,8 @@ extension Coordinator {
                 [(node: NodeID, accepted: Ballot, value: RegisterValue?, horizon: Ballot)] =
                     []
             var isAgain = false
-            for await (node, answer) in group {
+            while let next = await group.next(), let (node, answer) = next {
+                let wasAgain = isAgain
                 switch answer {
                 case .promise(let accepted, let value, let horizon):
                     promises.append((node, accepted, value, horizon))
@@ -63,14 +64,30 @@ extension Coordinator {
                     group.cancelAll()
                     return .found(Promises(promises, quorum: place.quorum))
                 }
+                if isAgain, !wasAgain { group.addTask { await self.grace() } }
             }
+            group.cancelAll()
             return isAgain ? .again : .failed(.noQuorum)
         }
     }
 
+    /// Once it is plain that a question must be asked again, or that the answers differ, who is
+    /// silent is waited for no longer than this.
+    private static let graceMilliseconds: UInt64 = 20
+
+    private func grace<Answer>() async -> (NodeID, Answer)? {
+        do throws(CancellationError) {
+            try await clock.sleep(milliseconds: Self.graceMilliseconds)
+        } catch {
+            // Everything was answered.
+            return nil
+        }
+        return nil
+    }
+
     private func prepare(
         _ node: NodeID, _ key: RowKey, _ ballot: Ballot, _ epoch: Epoch
-    ) async -> (NodeID, PrepareAnswer) {
+    ) async -> (NodeID, PrepareAnswer)? {
         (node, await anOwner(node).prepare(key, ballot, epoch: epoch))
     }
 
@@ -97,7 +114,7 @@ extension Coordinator {
             tally.add(node, await owner.accept(request, epoch: place.epoch), self)
             return tally.outcome
         }
-        return await withTaskGroup(of: (NodeID, AcceptAnswer).self) { group in
+        return await withTaskGroup(of: (NodeID, AcceptAnswer)?.self) { group in
             // Peers first: their answers come while this node's disk works.
             for node in place.quorum.members where node != self.node {
                 group.addTask { await self.accept(node, request, place) }
@@ -106,28 +123,34 @@ extension Coordinator {
                 group.addTask { await self.accept(self.node, request, place) }
             }
             var tally = AcceptTally(quorum: place.quorum)
-            for await (node, answer) in group {
+            while let next = await group.next(), let (node, answer) = next {
+                let wasHopeless = tally.isHopeless
                 tally.add(node, answer, self)
                 if tally.isMet { break }
+                if tally.isHopeless, !wasHopeless { group.addTask { await self.grace() } }
             }
             group.cancelAll()
-            if tally.isMet { self.note(tally.accepted, request.key, place) }
+            if tally.isMet { self.note(tally.accepted, tally.failed, request.key, place) }
             return tally.outcome
         }
     }
 
     /// A row that an owner cannot have is made equal when the owner is back. Who is only slow gets
     /// it all the same.
-    private func note(_ accepted: [NodeID], _ key: RowKey, _ place: LayoutView.Place) {
-        for node in place.quorum.members where !accepted.contains(node) && peers.isSuspect(node) {
-            owed.add(row: key)
-            return
+    private func note(
+        _ accepted: [NodeID], _ failed: [NodeID], _ key: RowKey, _ place: LayoutView.Place
+    ) {
+        let isOwed = place.quorum.members.contains { node in
+            failed.contains(node) || (!accepted.contains(node) && peers.isSuspect(node))
         }
+        if isOwed { owed.add(row: key) }
     }
 
     private struct AcceptTally {
         let quorum: Quorum
         var accepted: [NodeID] = []
+        var failed: [NodeID] = []
+        var answered = 0
         var isRejected = false
         var isStale = false
         var mayTakeEffect = false
@@ -136,8 +159,10 @@ extension Coordinator {
         init(quorum: Quorum) { self.quorum = quorum }
 
         var isMet: Bool { quorum.isMet(by: accepted) }
+        var isHopeless: Bool { isRejected || isStale || error == .staleBucket }
 
         mutating func add(_ node: NodeID, _ answer: AcceptAnswer, _ coordinator: Coordinator) {
+            answered += 1
             switch answer {
             case .accepted: accepted.append(node)
             case .reject(let promised):
@@ -146,6 +171,7 @@ extension Coordinator {
             case .missing: error = error ?? .damaged
             case .staleGeneration: error = .staleBucket
             case .failed(let failure):
+                failed.append(node)
                 if failure.isInDoubt { mayTakeEffect = true }
                 if failure == .stale {
                     isStale = true
@@ -157,7 +183,8 @@ extension Coordinator {
 
         var outcome: GatheredAccepts {
             if isMet { return .accepted }
-            let inDoubt = mayTakeEffect || !accepted.isEmpty
+            let inDoubt =
+                mayTakeEffect || !accepted.isEmpty || answered < quorum.members.count
             // A refusal for the bucket's sake stands: a retry that found its own value at one owner
             // would carry it into a bucket that is being deleted.
             if error == .staleBucket {
@@ -171,7 +198,7 @@ extension Coordinator {
     /// One owner's answer; bodies that it lacks are brought.
     private func accept(
         _ node: NodeID, _ request: AcceptRequest, _ place: LayoutView.Place
-    ) async -> (NodeID, AcceptAnswer) {
+    ) async -> (NodeID, AcceptAnswer)? {
         let answer = await anOwner(node).accept(request, epoch: place.epoch)
         guard case .missing(let blobs) = answer, request.bodies.isEmpty,
             let bodies = await bodies(blobs, of: request.key, place)
@@ -222,14 +249,15 @@ extension Coordinator {
             guard case .failed(let failure) = answer, failure != .stale else { return .again }
             return .failed(failure.clusterError)
         }
-        return await withTaskGroup(of: (NodeID, ReadAnswer).self) { group in
+        return await withTaskGroup(of: (NodeID, ReadAnswer)?.self) { group in
             for node in place.quorum.members {
                 group.addTask { await self.read(node, key, generation, place.epoch) }
             }
             var reports: [(node: NodeID, accepted: Ballot)] = []
             var values: [(accepted: Ballot, value: RegisterValue?)] = []
             var isStale = false
-            for await (node, answer) in group {
+            var isWaiting = false
+            while let next = await group.next(), let (node, answer) = next {
                 switch answer {
                 case .row(let accepted, let value, _):
                     reports.append((node, accepted))
@@ -245,7 +273,13 @@ extension Coordinator {
                     let found = values.first { $0.accepted == agreed }
                     return .agreed(found?.value)
                 }
+                let isQuorum = place.quorum.isMet(by: reports.map(\.node))
+                if !isWaiting, isStale || isQuorum {
+                    isWaiting = true
+                    group.addTask { await self.grace() }
+                }
             }
+            group.cancelAll()
             if isStale { return .again }
             let isQuorum = place.quorum.isMet(by: reports.map(\.node))
             return isQuorum ? .differ : .failed(.noQuorum)
@@ -254,7 +288,7 @@ extension Coordinator {
 
     private func read(
         _ node: NodeID, _ key: RowKey, _ generation: UInt64?, _ epoch: Epoch
-    ) async -> (NodeID, ReadAnswer) {
+    ) async -> (NodeID, ReadAnswer)? {
         (node, await anOwner(node).read(key, generation: generation, epoch: epoch))
     }
 }

@@ -1,3 +1,4 @@
+internal import Logging
 internal import VortexCore
 internal import VortexStore
 
@@ -100,10 +101,13 @@ extension ClusterNode {
         for owner in lacking {
             let isThere =
                 lengths[owner] != nil
-                ? try await chunks.copy(id, to: owner, naming: self) : false
+                ? try await chunks.copy(id, to: owner, naming: self) == .copied : false
             if !isThere { isEverywhere = false }
         }
-        if !isEverywhere { walk.isWhole = false }
+        if !isEverywhere {
+            repairLog.debug("a chunk lacks copies", metadata: ["chunk": "\(id)"])
+            walk.isWhole = false
+        }
         guard !place.isOwner else { return }
         if isEverywhere {
             try await drop(visited, place, &walk, partition)

@@ -15,6 +15,8 @@ extension ClusterNode {
         var walked: UInt64?
         var epoch = Epoch.zero
         var isDue = true
+        var failures: UInt64 = 0
+        var nextWalk: UInt64 = 0
         while !Task.isCancelled {
             await guarded("sync") { () async throws(ClusterError) in try await self.syncOnce() }
             await guarded("owed copies") { () async throws(ClusterError) in
@@ -23,16 +25,21 @@ extension ClusterNode {
             let time = clock.monotonicNanoseconds / 1_000_000
             if peers.takeReturned() || coordinator.owed.takeOverflow() || epoch != lastChange {
                 isDue = true
+                failures = 0
+                nextWalk = 0
                 progress.update { $0.isVerified = false }
             }
             if walked.map({ time >= $0 + Self.walkMilliseconds }) ?? true { isDue = true }
-            if isDue, !view.isAlone, !layout.isMigrating {
+            if isDue, time >= nextWalk, !view.isAlone, !layout.isMigrating {
                 let seen = lastChange
-                let isWhole = await walk()
+                let isWhole = await walk(under: seen)
+                if seen == lastChange { epoch = seen }
                 if isWhole, seen == lastChange {
                     isDue = false
                     walked = time
-                    epoch = seen
+                } else {
+                    failures = min(failures + 1, 5)
+                    nextWalk = clock.monotonicNanoseconds / 1_000_000 + (500 << failures)
                 }
             }
             do throws(CancellationError) {
@@ -47,13 +54,18 @@ extension ClusterNode {
     }
 
     /// Looks at everything; true where nothing is missing or in the wrong place afterwards.
-    private func walk() async -> Bool {
+    private func walk(under change: Epoch) async -> Bool {
         var isWhole = true
         do throws(ClusterError) {
-            try await dropFormerRows()
+            if progress.now.tidiedEpoch != change {
+                try await dropFormerRows()
+                progress.update { $0.tidiedEpoch = change }
+            }
             let rows = try await compareRows()
             let chunks = try await walkChunks()
             isWhole = rows && chunks
+            repairLog.debug(
+                "a walk has ended", metadata: ["rows": "\(rows)", "chunks": "\(chunks)"])
         } catch {
             repairLog.info("a walk was cut short", metadata: ["error": "\(error)"])
             isWhole = false
@@ -108,7 +120,7 @@ extension ClusterNode {
         guard view[entry.chunk].quorum.owners.contains(entry.node) else { return }
         if peers.isSuspect(entry.node) { return coordinator.owed.add(entry.chunk, to: entry.node) }
         do throws(ClusterError) {
-            if try await !chunks.copy(entry.chunk, to: entry.node, naming: self) {
+            if try await chunks.copy(entry.chunk, to: entry.node, naming: self) == .failed {
                 coordinator.owed.add(entry.chunk, to: entry.node)
             }
         } catch { coordinator.owed.add(entry.chunk, to: entry.node) }
@@ -194,6 +206,7 @@ extension ClusterNode {
             if try await coordinator.settle(key) {
                 progress.update { $0.repairedRows += 1 }
             } else {
+                repairLog.debug("a row differs", metadata: ["key": "\(key)"])
                 isEqual = false
             }
         }

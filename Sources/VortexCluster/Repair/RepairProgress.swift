@@ -14,6 +14,8 @@ final class RepairProgress: Sendable {
         var repairedRows: UInt64 = 0
         var copiedChunks: UInt64 = 0
         var collectedBlobs: UInt64 = 0
+        /// The last change of owners after which the rows of former partitions were dropped.
+        var tidiedEpoch = Epoch.zero
         /// The epoch of the layout for which a walk found nothing to do.
         var verifiedEpoch = Epoch.zero
     }

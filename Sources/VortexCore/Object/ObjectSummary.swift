@@ -25,10 +25,9 @@ public enum ObjectGlance: Hashable, Sendable {
 extension ByteReader {
     /// Reads the start of a `RegisterValue` whose content is an object's row.
     public mutating func readObjectGlance() throws(CodingError) -> ObjectGlance {
-        try readFormat(1)
-        let flags = try readByte()
-        guard flags < 4 else { throw .unknown(tag: UInt64(flags)) }
-        try skip(16 + Ballot.encodedBytes + (flags & 2 == 0 ? 0 : 16))
+        let (hasBases, flags) = try readRegisterValueStart()
+        let past = 16 + (hasBases ? Ballot.encodedBytes : 0)
+        try skip(16 + Ballot.encodedBytes + past * Int(flags >> 1))
         try skip(16 * (try readCount(max: Limits.versionsPerRowMax)))
         // A tombstone that was written where no row was has no content.
         guard try readNumber() > 0 else { return .hidden(isTombstone: flags & 1 != 0) }

@@ -6,8 +6,26 @@ public struct RegisterValue: Hashable, Sendable {
     /// The highest accepted ballot that the change's phase 1 saw; where nothing was accepted, the
     /// highest horizon.
     public var base: Ballot
-    /// The change that this one replaced.
-    public var over: ChangeID?
+    /// The changes that this one was made on: the one that it replaced, then the one that that one
+    /// replaced, and so on; at most `overMax`. Who retries finds in it whether its change took
+    /// effect even where several others have followed.
+    public var over: [Past]
+    public static let overMax = 8
+
+    /// A change that another one has followed.
+    public struct Past: Hashable, Sendable {
+        public var change: ChangeID
+        public var base: Ballot
+        public init(change: ChangeID, base: Ballot) {
+            self.change = change
+            self.base = base
+        }
+    }
+
+    /// What a change made on this value has as its `over`.
+    public var past: [Past] {
+        Array(([Past(change: change, base: base)] + over).prefix(Self.overMax))
+    }
     /// The object is gone and nothing else is owed; such a row may be purged after a grace period.
     public var isTombstone: Bool
     /// Bodies that live with the row: an owner accepts the value only when it has every one.
@@ -16,7 +34,7 @@ public struct RegisterValue: Hashable, Sendable {
     public var content: [UInt8]
 
     public init(
-        change: ChangeID, base: Ballot, over: ChangeID?, isTombstone: Bool, bodies: [BlobID],
+        change: ChangeID, base: Ballot, over: [Past], isTombstone: Bool, bodies: [BlobID],
         content: [UInt8]
     ) {
         self.change = change
@@ -30,27 +48,49 @@ public struct RegisterValue: Hashable, Sendable {
 
 extension ByteWriter {
     public mutating func write(_ value: RegisterValue) {
-        write(UInt8(1))
-        let flags: UInt8 = (value.isTombstone ? 1 : 0) | (value.over == nil ? 0 : 2)
+        write(RegisterValue.format)
+        let flags = UInt8(value.over.count) << 1 | (value.isTombstone ? 1 : 0)
         write(flags)
         write(value.change)
         write(value.base)
-        if let over = value.over { write(over) }
+        for past in value.over {
+            write(past.change)
+            write(past.base)
+        }
         write(number: UInt64(value.bodies.count))
         for body in value.bodies { write(body) }
         write(string: value.content)
     }
 }
 
+extension RegisterValue {
+    fileprivate static let format: UInt8 = 2
+    /// Of values with at most one past change, without its base.
+    fileprivate static let formatWithoutBases: UInt8 = 1
+}
+
 extension ByteReader {
-    public mutating func readRegisterValue() throws(CodingError) -> RegisterValue {
+    /// Format and flags: whether past changes have their bases, and the flags.
+    mutating func readRegisterValueStart() throws(CodingError) -> (hasBases: Bool, flags: UInt8) {
         let version = try readByte()
-        guard version == 1 else { throw .unknown(tag: UInt64(version)) }
+        guard version == RegisterValue.format || version == RegisterValue.formatWithoutBases else {
+            throw .unknown(tag: UInt64(version))
+        }
         let flags = try readByte()
-        guard flags < 4 else { throw .unknown(tag: UInt64(flags)) }
+        guard flags >> 1 <= RegisterValue.overMax else { throw .unknown(tag: UInt64(flags)) }
+        return (version == RegisterValue.format, flags)
+    }
+
+    public mutating func readRegisterValue() throws(CodingError) -> RegisterValue {
+        let (hasBases, flags) = try readRegisterValueStart()
         let change = try readID(ChangeID.self)
         let base = try readBallot()
-        let over = flags & 2 == 0 ? nil : try readID(ChangeID.self)
+        var over: [RegisterValue.Past] = []
+        for _ in 0..<flags >> 1 {
+            // Of a value without bases nothing can be concluded but that its change took effect.
+            let change = try readID(ChangeID.self)
+            over.append(.init(change: change, base: hasBases ? try readBallot() : .highest))
+        }
         let count = try readCount(max: Limits.versionsPerRowMax)
         var bodies: [BlobID] = []
         for _ in 0..<count { bodies.append(try readID()) }

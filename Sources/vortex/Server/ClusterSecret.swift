@@ -12,7 +12,7 @@ enum SecretFailure: Error, CustomStringConvertible {
     var description: String {
         switch self {
         case .unreadable(let errno): String(cString: strerror(errno))
-        case .missing: "not there: copy it from a node of the cluster"
+        case .missing: "the secret is not there: copy it from a node of the cluster"
         case .tooShort: "the secret needs 16 bytes or more"
         case .readableByOthers: "other users can read it: chmod 600"
         }

@@ -157,7 +157,8 @@ private struct SplitMix {
             var writer = ByteWriter()
             writer.write(
                 RegisterValue(
-                    change: sample.id(), base: .none, over: number % 2 == 0 ? nil : sample.id(),
+                    change: sample.id(), base: .none,
+                    over: (0..<number % 9).map { _ in .init(change: sample.id(), base: .none) },
                     isTombstone: row.isTombstone, bodies: row.rowBodies,
                     content: RowContent.object(row).encoded))
             let glance = try writer.bytes.withUnsafeBytes { bytes in

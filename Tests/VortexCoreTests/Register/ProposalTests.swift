@@ -7,10 +7,11 @@ private func ballot(_ clock: UInt64) -> Ballot {
 
 private func change(_ number: UInt64) -> ChangeID { ChangeID(high: 0, low: number) }
 
-private func value(_ number: UInt64, base: UInt64 = 0, over: UInt64? = nil) -> RegisterValue {
+private func value(_ number: UInt64, base: UInt64 = 0, over: UInt64...) -> RegisterValue {
     RegisterValue(
         change: change(number), base: base == 0 ? .none : ballot(base),
-        over: over.map { change($0) }, isTombstone: false, bodies: [], content: [])
+        over: over.map { .init(change: change($0), base: ballot(45 + $0)) }, isTombstone: false,
+        bodies: [], content: [])
 }
 
 private func found(
@@ -44,6 +45,10 @@ private func found(
             // Below what we sent, or made on something below it: not in effect.
             (found(value(3), at: 40), .compute),
             (found(value(8, base: 40, over: 3), at: 70), .compute),
+            // Two others have followed: it took effect all the same.
+            (found(value(9, base: 60, over: 8, 7), at: 80), .inEffect(nil)),
+            // Two others, of which the first had not seen it: it did not.
+            (found(value(9, base: 70, over: 8, 3), at: 80), .compute),
             (found(nil), .compute),
             (found(nil, horizon: 49), .compute),
             // Above, and on something that may have been above ours: nobody knows.
