@@ -90,7 +90,12 @@ struct FinalChecks: Sendable {
                 named += blobs
             }
         }
-        named.sort()
+        for node in nodes {
+            guard let process = node.process, let blobs = refused(process.store) else {
+                return ["the uploads of node \(node.place) cannot be read"]
+            }
+            named += blobs
+        }
         var left: [String] = []
         for node in nodes {
             guard let process = node.process else { return ["node \(node.place) is down"] }
@@ -102,6 +107,22 @@ struct FinalChecks: Sendable {
             } catch { return ["node \(node.place): \(error)"] }
         }
         return left
+    }
+
+    /// What refused uploads name: it stays as long as their answer is owed, a day.
+    private func refused(_ store: Store) -> [BlobID]? {
+        var blobs: [BlobID] = []
+        do throws(StoreError) {
+            for (key, row) in try store.uploads(after: nil, limit: 1_000) {
+                do throws(CodingError) {
+                    let content = try RowContent(row.value.content, of: key)
+                    if case .upload(let upload) = content, upload.state == .refused {
+                        blobs += content.blobs
+                    }
+                } catch { return nil }
+            }
+        } catch { return nil }
+        return blobs
     }
 
     private func blobs(_ bucket: String, _ key: String) async -> [BlobID]? {

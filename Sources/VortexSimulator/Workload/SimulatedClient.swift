@@ -86,6 +86,9 @@ final class SimulatedClient: Sendable {
     /// Lets this client's requests go to that gateway first.
     func bind(to place: Int) { gateway.withLock { $0 = place } }
 
+    /// More about an answer, for those who read the trace.
+    func heard(_ what: String) { trace.note(.result, UInt64(number), text: what) }
+
     // MARK: Noting
 
     func note(

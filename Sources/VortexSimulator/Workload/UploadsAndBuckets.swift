@@ -76,12 +76,15 @@ extension SimulatedClient {
         let place = History.Place(bucket: name, key: "")
         let start = history.moment()
         let made = await ask("create \(name)") { (node) throws(ClusterError) in
-            try await node.createBucket(name).created
+            try await node.createBucket(name)
         }
         switch made {
-        case .value(true):
+        case .value(let made) where made.created:
+            heard("made \(made.bucket.id)")
             note(place, .put(History.Place.present), .none, .done(existed: false), since: start)
-        case .value(false): noteRead(place, History.Place.present, since: start)
+        case .value(let made):
+            heard("found \(made.bucket.id) at \(made.bucket.generation)")
+            noteRead(place, History.Place.present, since: start)
         case .error(let error) where !error.leavesChangeOpen: break
         case .unsent: break
         case .error, .lost:
