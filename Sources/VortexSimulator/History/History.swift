@@ -29,6 +29,8 @@ final class History: Sendable {
         }
     }
 
+    var last: UInt64 { state.withLock { $0.moment } }
+
     func note(_ place: Place, _ operation: RegisterOperation) {
         state.withLock { $0.operations[place, default: []].append(operation) }
     }
@@ -54,11 +56,16 @@ final class History: Sendable {
     var count: Int { state.withLock { $0.operations.values.reduce(0) { $0 + $1.count } } }
 
     /// Why the history is not linearizable, key by key; empty where it is.
-    func violations() -> [String] {
+    /// `telling` takes the whole history of each key that has one.
+    func violations(telling: ((String) -> Void)?) -> [String] {
         let all = state.withLock { $0.operations }
         return all.keys.sorted().compactMap { place in
-            let verdict = LinearizabilityChecker.check(all[place] ?? [])
-            return verdict.reason.map { "\(place.bucket)/\(place.key): \($0)" }
+            let operations = all[place] ?? []
+            guard let reason = LinearizabilityChecker.check(operations).reason else { return nil }
+            for operation in operations.sorted(by: { $0.start < $1.start }) {
+                telling?("\(place.bucket)/\(place.key) \(operation)")
+            }
+            return "\(place.bucket)/\(place.key): \(reason)"
         }
     }
 }

@@ -37,12 +37,14 @@ public struct Simulation: Sendable {
     private let settings: Settings
     private let executor: SimulatedExecutor
     private let trace: Trace
+    private let sink: Trace.Sink?
     private let verdict = Verdict()
     private let history = History()
 
     private init(_ settings: Settings, _ sink: Trace.Sink?) {
         precondition(settings.nodes > 0)
         self.settings = settings
+        self.sink = sink
         executor = SimulatedExecutor(seed: settings.seed)
         trace = Trace(executor: executor, sink: sink)
     }
@@ -90,7 +92,7 @@ public struct Simulation: Sendable {
             for node in nodes { node.close() }
             await group.waitForAll()
         }
-        for reason in history.violations() { verdict.fail(reason) }
+        for reason in history.violations(telling: sink) { verdict.fail(reason) }
     }
 
     private func surroundings(_ entropy: SimulatedEntropy) -> Surroundings {

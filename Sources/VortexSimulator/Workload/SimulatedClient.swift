@@ -66,7 +66,7 @@ final class SimulatedClient: Sendable {
             }
             switch answer {
             case .success(let value):
-                trace.note(.result, UInt64(number), text: what)
+                trace.note(.result, UInt64(number), history.last, text: what)
                 return .value(value)
             case .failure(let error):
                 trace.note(.result, UInt64(number), text: "\(what) \(error)")
@@ -130,6 +130,9 @@ extension RegisterOperation.Values {
 }
 
 extension ClusterError {
+    /// Whether it is worth while to ask again for what it refused.
+    var isPassing: Bool { self == .noQuorum || self == .busy || self == .uploadBusy }
+
     /// Whether a change that ended like this may have taken effect, or may yet.
     var leavesChangeOpen: Bool {
         switch self {

@@ -63,7 +63,7 @@ extension SimulatedClient {
         history.expect(plan.content, behind: tag)
         await change(
             plan.place, .put(tag), plan.condition, attempts: Self.attemptsMax,
-            isRefusalKept: true
+            isFinishedByOthers: true
         ) { (node) throws(ClusterError) in
             let result = try await node.completeUpload(id, expectedSHA256: nil)
             return Done(existed: !result.created, tag: result.version.etag)

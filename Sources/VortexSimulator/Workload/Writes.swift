@@ -60,11 +60,14 @@ extension SimulatedClient {
     }
 
     /// One change, asked for until its outcome is known or the attempts are used up. It takes
-    /// effect once at most: if it is acknowledged, between its first attempt and that answer. A
-    /// refusal that is kept (`isRefusalKept`) may be that of an attempt before.
+    /// effect once at most: if it is acknowledged, between its first attempt and that answer.
+    ///
+    /// `isFinishedByOthers`: the completing of an upload, which whoever finds it half done goes on
+    /// with: a refusal may be that of an attempt before, and one that found no quorum leaves it
+    /// open.
     func change(
         _ place: History.Place, _ action: RegisterOperation.Action, _ condition: WriteCondition,
-        attempts: Int, isRefusalKept: Bool = false,
+        attempts: Int, isFinishedByOthers: Bool = false,
         _ body: @escaping @Sendable (ClusterNode) async throws(ClusterError) -> Done
     ) async {
         let start = history.moment()
@@ -77,7 +80,7 @@ extension SimulatedClient {
             switch await ask("\(action) \(place.key)", body) {
             case .value(var done):
                 // What a complete that was cut short found, its retry does not know.
-                if isRefusalKept, attempt > 0 { done.existed = nil }
+                if isFinishedByOthers, attempt > 0 { done.existed = nil }
                 if case .put(let tag) = action, done.tag != tag {
                     verdict.fail("\(place.key): stored \(tag), acknowledged \(done.tag ?? "")")
                 }
@@ -85,9 +88,11 @@ extension SimulatedClient {
                 return noteBucket(place, isThere: true, since: start)
             case .error(let error):
                 refused(
-                    place, action, condition, error, since: isRefusalKept ? start : began)
-                isOpen = isOpen || error.leavesChangeOpen
-                if !error.leavesChangeOpen, error != .noQuorum, error != .busy {
+                    place, action, condition, error, since: isFinishedByOthers ? start : began)
+                let leavesOpen =
+                    error.leavesChangeOpen || isFinishedByOthers && error.isPassing
+                isOpen = isOpen || leavesOpen
+                if !leavesOpen, !error.isPassing {
                     return leaveOpen(isOpen, place, action, condition, since: start)
                 }
                 moveOn()
