@@ -38,7 +38,7 @@ extension ClusterNode {
                     isDue = false
                     walked = time
                 } else {
-                    failures = min(failures + 1, 5)
+                    failures = min(failures + 1, 3)
                     nextWalk = clock.monotonicNanoseconds / 1_000_000 + (500 << failures)
                 }
             }
@@ -157,6 +157,8 @@ extension ClusterNode {
     }
 
     private static let digestsAtOnce = 256
+    /// A row that is being changed differs while it is looked at.
+    private static let settleAttempts = 3
 
     /// True where every owner of every partition of this node has the same rows.
     private func compareRows() async throws(ClusterError) -> Bool {
@@ -214,7 +216,11 @@ extension ClusterNode {
         for key in ballots.keys.sorted() {
             let found = ballots[key] ?? []
             if found.count == 2, found[0] == found[1] { continue }
-            if try await coordinator.settle(key) {
+            var isSettled = false
+            for _ in 0..<Self.settleAttempts where !isSettled {
+                isSettled = try await coordinator.settle(key)
+            }
+            if isSettled {
                 progress.update { $0.repairedRows += 1 }
             } else {
                 repairLog.debug("a row differs", metadata: ["key": "\(key)"])
