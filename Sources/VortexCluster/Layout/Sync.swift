@@ -111,7 +111,8 @@ extension ClusterNode {
             case .success(let page):
                 pages.append(page)
                 after = page.next
-            case .failure(.stale): continue
+            // Half a partition is none: the round comes again, under the layout that there is then.
+            case .failure(.stale): throw .noQuorum
             case .failure: return nil
             }
         } while after != nil

@@ -49,7 +49,11 @@ extension Coordinator {
                 [(node: NodeID, accepted: Ballot, value: RegisterValue?, horizon: Ballot)] =
                     []
             var isAgain = false
-            while let next = await group.next(), let (node, answer) = next {
+            var answered = 0
+            while answered < place.quorum.members.count, let next = await group.next(),
+                let (node, answer) = next
+            {
+                answered += 1
                 let wasAgain = isAgain
                 switch answer {
                 case .promise(let accepted, let value, let horizon):
@@ -123,7 +127,9 @@ extension Coordinator {
                 group.addTask { await self.accept(self.node, request, place) }
             }
             var tally = AcceptTally(quorum: place.quorum)
-            while let next = await group.next(), let (node, answer) = next {
+            while tally.answered < place.quorum.members.count, let next = await group.next(),
+                let (node, answer) = next
+            {
                 let wasHopeless = tally.isHopeless
                 tally.add(node, answer, self)
                 if tally.isMet { break }
@@ -257,7 +263,11 @@ extension Coordinator {
             var values: [(accepted: Ballot, value: RegisterValue?)] = []
             var isStale = false
             var isWaiting = false
-            while let next = await group.next(), let (node, answer) = next {
+            var answered = 0
+            while answered < place.quorum.members.count, let next = await group.next(),
+                let (node, answer) = next
+            {
+                answered += 1
                 switch answer {
                 case .row(let accepted, let value, _):
                     reports.append((node, accepted))

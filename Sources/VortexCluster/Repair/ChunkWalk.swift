@@ -132,8 +132,9 @@ extension ClusterNode {
         }
     }
 
-    /// Whether its row names the blob. Where it does not, no change under way can: then it is
-    /// garbage, and collected.
+    /// Whether its row names the blob. One that no row names is left to the collector of its row,
+    /// which lets GETs in flight finish; where nobody has collected it for long after it was first
+    /// met like this, it is collected here.
     private func isNamed(
         _ visited: Visited, _ walk: inout Walk
     ) async throws(ClusterError) -> Bool {
@@ -144,7 +145,11 @@ extension ClusterNode {
         for key in unnamed.rowsToAsk where !isNamed {
             isNamed = try await coordinator.read(key).names(blob)
         }
-        if !isNamed { isNamed = try await !collectEverywhere(unnamed) }
+        if !isNamed, let since = owedDeletes.unnamed(blob, now: now),
+            now > since + 2 * options.collectDelayMilliseconds
+        {
+            isNamed = try await !collectEverywhere(unnamed)
+        }
         walk.blob = blob
         walk.isNamed = isNamed
         return isNamed

@@ -38,7 +38,7 @@ extension ClusterNode {
                     isDue = false
                     walked = time
                 } else {
-                    failures = min(failures + 1, 5)
+                    failures = min(failures + 1, 3)
                     nextWalk = clock.monotonicNanoseconds / 1_000_000 + (500 << failures)
                 }
             }
@@ -61,11 +61,17 @@ extension ClusterNode {
                 try await dropFormerRows()
                 progress.update { $0.tidiedEpoch = change }
             }
+            repairLog.debug("comparing rows")
             let rows = try await compareRows()
+            repairLog.debug("looking at chunks")
             let chunks = try await walkChunks()
             isWhole = rows && chunks
             repairLog.debug(
-                "a walk has ended", metadata: ["rows": "\(rows)", "chunks": "\(chunks)"])
+                "a walk has ended",
+                metadata: [
+                    "rows": "\(rows)", "chunks": "\(chunks)",
+                    "owed": "\(coordinator.owed.counts)",
+                ])
         } catch {
             repairLog.info("a walk was cut short", metadata: ["error": "\(error)"])
             isWhole = false
@@ -111,6 +117,7 @@ extension ClusterNode {
             } else if try await coordinator.settle(key) {
                 progress.update { $0.repairedRows += 1 }
             } else {
+                repairLog.debug("a row is not settled", metadata: ["key": "\(key)"])
                 coordinator.owed.add(row: key)
             }
         } catch { coordinator.owed.add(row: key) }
@@ -121,6 +128,7 @@ extension ClusterNode {
         if peers.isSuspect(entry.node) { return coordinator.owed.add(entry.chunk, to: entry.node) }
         do throws(ClusterError) {
             if try await chunks.copy(entry.chunk, to: entry.node, naming: self) == .failed {
+                repairLog.debug("a copy failed", metadata: ["chunk": "\(entry)"])
                 coordinator.owed.add(entry.chunk, to: entry.node)
             }
         } catch { coordinator.owed.add(entry.chunk, to: entry.node) }
@@ -149,6 +157,8 @@ extension ClusterNode {
     }
 
     private static let digestsAtOnce = 256
+    /// A row that is being changed differs while it is looked at.
+    private static let settleAttempts = 3
 
     /// True where every owner of every partition of this node has the same rows.
     private func compareRows() async throws(ClusterError) -> Bool {
@@ -169,7 +179,10 @@ extension ClusterNode {
     private func compare(
         _ partitions: [Partition], with other: NodeID
     ) async throws(ClusterError) -> Bool {
+        repairLog.debug(
+            "comparing", metadata: ["with": "\(other)", "from": "\(partitions.first?.value ?? 0)"])
         let asked = await peers.digests(other, of: partitions, epoch: view.epoch)
+        repairLog.debug("compared")
         guard case .success(let theirs) = asked else { return false }
         var isEqual = true
         for (partition, sum) in zip(partitions, theirs) {
@@ -203,7 +216,11 @@ extension ClusterNode {
         for key in ballots.keys.sorted() {
             let found = ballots[key] ?? []
             if found.count == 2, found[0] == found[1] { continue }
-            if try await coordinator.settle(key) {
+            var isSettled = false
+            for _ in 0..<Self.settleAttempts where !isSettled {
+                isSettled = try await coordinator.settle(key)
+            }
+            if isSettled {
                 progress.update { $0.repairedRows += 1 }
             } else {
                 repairLog.debug("a row differs", metadata: ["key": "\(key)"])

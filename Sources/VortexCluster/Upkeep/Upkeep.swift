@@ -68,15 +68,21 @@ extension ClusterNode {
             var failure: ClusterError?
             for (index, item) in items.enumerated() where failure == nil {
                 if index >= most, let done = await group.next() { failure = done }
-                group.addTask {
-                    do throws(ClusterError) { try await body(item) } catch { return error }
-                    return nil
-                }
+                group.addTask { await Self.failure(of: item, body) }
             }
             for await done in group { failure = failure ?? done }
             return failure
         }
         if let failure { throw failure }
+    }
+
+    /// A function of its own: swiftc 6.3.1 miscompiles a typed catch with an early return in a
+    /// closure that is given to a task group (-O).
+    private static func failure<Item: Sendable>(
+        of item: Item, _ body: @Sendable (Item) async throws(ClusterError) -> Void
+    ) async -> ClusterError? {
+        do throws(ClusterError) { try await body(item) } catch { return error }
+        return nil
     }
 
     // MARK: Collecting

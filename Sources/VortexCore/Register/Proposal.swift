@@ -60,7 +60,9 @@ public struct Proposal: Hashable, Sendable {
     public func onPromises(_ found: Promises) -> OnPromises {
         if let change, let value = found.value {
             if value.change == change { return .inEffect(writeBack(found)) }
-            if first != nil, value.over.contains(where: { $0.change == change }) { return .inEffect(writeBack(found)) }
+            if first != nil, value.over.contains(where: { $0.change == change }) {
+                return .inEffect(writeBack(found))
+            }
         }
         guard let first, found.seen >= first else { return .compute }
         // Made on something older than what we sent, or on a chain of changes that was: without it.

@@ -194,11 +194,7 @@ final class Daemon: Sendable {
         let task = Task(executorPreference: background) {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await node.run() }
-                group.addTask {
-                    do throws(StoreError) { try await store.runCompaction() } catch {
-                        ending.failure.withLock { $0 = .store(error) }
-                    }
-                }
+                group.addTask { await Self.compact(store, ending) }
             }
         }
         upkeep.withLock { $0 = task }
@@ -208,6 +204,12 @@ final class Daemon: Sendable {
             let name = host.contains(":") ? "[\(host)]" : host
             print("ready on \(scheme)://\(name):\(server.boundPort)")
         case .unix(let path): print("ready on unix:\(path)")
+        }
+    }
+
+    private static func compact(_ store: Store, _ ending: Ending) async {
+        do throws(StoreError) { try await store.runCompaction() } catch {
+            ending.failure.withLock { $0 = .store(error) }
         }
     }
 
