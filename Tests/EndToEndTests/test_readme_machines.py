@@ -128,6 +128,9 @@ class ReadmeMachine:
         health = [one["health"] for one in status["nodes"]]
         if status["members"] != members or health != ["alive"] * members:
             return f"{self.name}: {status['members']} members, {health}"
+        # Between two changes of owners a majority of the former ones is needed too.
+        if status["replication"]["migrating"]:
+            return f"{self.name}: {status['replication']}"
         return None
 
     def end(self) -> None:

@@ -45,6 +45,8 @@ extension ClusterNode {
         past = note
         try await note.write(to: store)
         if isFirst { try await noteLayout(layout) }
+        // A new member serves from the moment on in which others hear of it; nobody asks it before.
+        if layout.member(node) == nil { answers.isOpen.store(true, ordering: .releasing) }
         let change = EntryChange(node: node, place: place, known: known, tried: note.tried)
         while true {
             do throws(ClusterError) {

@@ -61,7 +61,8 @@ extension Coordinator {
                 case .reject(let promised):
                     self.observe(promised)
                     isAgain = true
-                case .failed(.stale): isAgain = true
+                // Not an owner yet, for its own knowledge: it is only just entering.
+                case .failed(.stale), .failed(.notOwner): isAgain = true
                 case .tooFarAhead, .failed: break
                 }
                 if place.quorum.isMet(by: promises.map(\.node)) {
@@ -179,7 +180,7 @@ extension Coordinator {
             case .failed(let failure):
                 failed.append(node)
                 if failure.isInDoubt { mayTakeEffect = true }
-                if failure == .stale {
+                if failure == .stale || failure == .notOwner {
                     isStale = true
                 } else if error == nil || error == .noQuorum {
                     error = failure.clusterError
@@ -275,7 +276,7 @@ extension Coordinator {
                 case .staleGeneration:
                     group.cancelAll()
                     return .staleGeneration
-                case .failed(.stale): isStale = true
+                case .failed(.stale), .failed(.notOwner): isStale = true
                 case .failed: break
                 }
                 if let agreed = place.quorum.agreed(reports) {
