@@ -183,7 +183,7 @@ private struct SplitMix {
         var writer = ByteWriter()
         writer.write(
             RegisterValue(
-                change: sample.id(), base: .none, over: nil, isTombstone: true, bodies: [],
+                change: sample.id(), base: .none, over: [], isTombstone: true, bodies: [],
                 content: RowContent.nothing.encoded))
         let glance = try writer.bytes.withUnsafeBytes { bytes in
             var reader = ByteReader(bytes)
