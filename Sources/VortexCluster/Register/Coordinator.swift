@@ -80,7 +80,7 @@ final class Coordinator: Sendable {
             let ballot = nextBallot()
             let place = book.view[change.key]
             let found: Promises
-            switch await gatherPromises(change.key, ballot, place) {
+            switch await gatherPromises(change.key, ballot, change.generation, place) {
             case .found(let promises): found = promises
             case .again: continue
             case .failed(let error):
