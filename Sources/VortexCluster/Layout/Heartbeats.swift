@@ -8,7 +8,6 @@ internal import VortexStore
 /// a change have synced, the change is finished. Membership stays what the council agreed on.
 extension ClusterNode {
     private static let beatMilliseconds: UInt64 = 500
-    private static let patienceMilliseconds: UInt64 = 1_000
 
     func beat() async {
         while !Task.isCancelled {
@@ -31,7 +30,7 @@ extension ClusterNode {
 
     private func beat(_ node: NodeID) async {
         let question = WireMessage(kind: WireKind.ping.rawValue, epoch: view.epoch)
-        let asked = await peers.deliver(node, question, Self.patienceMilliseconds)
+        let asked = await peers.deliver(node, question, Peers.patienceMilliseconds)
         let beat = RemoteOwner.result(asked) { (reader) throws(CodingError) in
             (
                 epoch: try reader.readEpoch(), synced: try reader.readEpoch(),
