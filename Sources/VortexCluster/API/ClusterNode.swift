@@ -69,7 +69,8 @@ public final class ClusterNode: Sendable {
     var boot: UInt32 { coordinator.boot }
     var now: UInt64 { clock.wallMilliseconds }
     var view: LayoutView { book.view }
-    var layout: Layout { book.view.layout }
+    /// The newest layout that this node knows.
+    public var layout: Layout { book.view.layout }
 
     /// What answers peers' questions; to be served from before `enter` on.
     public var service: any PeerResponder { answers }
