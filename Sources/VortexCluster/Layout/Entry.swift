@@ -10,7 +10,7 @@ internal import VortexStore
 ///     the directory knows   and the layout lists it with   then
 ///     nothing, no --join    -                              a cluster of one is made
 ///     nothing, --join       nothing                        it is listed, and gets its share
-///     a boot b              b, or the one tried last       b + 1
+///     a boot b              b, or one tried since          one more than any tried
 ///     a boot b              another one                    refused: the disk is an old copy
 extension ClusterNode {
     /// The id of the cluster that a node at one of these addresses belongs to, for the directory of
@@ -35,26 +35,24 @@ extension ClusterNode {
     /// Returns when the node is a member with a boot number of its own; from then on it serves.
     /// Waits as long as a majority of the council is away.
     public func enter(joining addresses: [String]) async throws(ClusterError) {
-        var past = try BootNote.read(store)
+        let past = try BootNote.read(store)
         if past == nil, !addresses.isEmpty { try await learnLayout(from: addresses) }
         let isFirst = past == nil && addresses.isEmpty
         let known = past ?? BootNote()
         var note = known
-        note.tried = BootNote.Boot(
-            number: max(known.last.number, known.tried.number) + 1, start: entropy.next())
-        past = note
+        let boot = note.tries(start: entropy.next())
         try await note.write(to: store)
         if isFirst { try await noteLayout(layout) }
         // A new member serves from the moment on in which others hear of it; nobody asks it before.
         if layout.member(node) == nil { answers.isOpen.store(true, ordering: .releasing) }
-        let change = EntryChange(node: node, place: place, known: known, tried: note.tried)
+        let change = EntryChange(node: node, place: place, known: known, tried: boot)
         while true {
             do throws(ClusterError) {
                 let entered = try await council.propose { change.next(after: $0) }
                 guard let member = entered.member(node) else { throw .noQuorum }
-                note.last = BootNote.Boot(number: member.boot, start: member.start)
-                guard note.last == note.tried else { throw .outdatedDisk }
-                try await note.write(to: store)
+                let agreed = BootNote.Boot(number: member.boot, start: member.start)
+                guard agreed == boot else { throw .outdatedDisk }
+                try await BootNote(last: agreed).write(to: store)
                 coordinator.boot = member.boot
                 answers.isOpen.store(true, ordering: .releasing)
                 return
@@ -105,8 +103,22 @@ struct BootNote: Sendable {
     }
     /// The last that was agreed.
     var last = Boot()
-    /// The last that was proposed: it may have been agreed without our hearing of it.
-    var tried = Boot()
+    /// Proposed since then, oldest first: each may have been agreed without our hearing of it, and
+    /// one that only a minority of the council has accepted may be chosen when nobody thinks of it
+    /// any more.
+    var tried: [Boot] = []
+    /// A start that waits for the council does not end: so many in a row were ended from outside.
+    private static let triedMax = 1_024
+
+    /// The boot of a start that begins.
+    mutating func tries(start: UInt64) -> Boot {
+        let boot = Boot(number: (tried.last ?? last).number + 1, start: start)
+        if tried.count == Self.triedMax { tried.removeFirst() }
+        tried.append(boot)
+        return boot
+    }
+
+    func knows(_ boot: Boot) -> Bool { boot == last || tried.contains(boot) }
 
     private static let note = "boot"
 
@@ -117,21 +129,23 @@ struct BootNote: Sendable {
                 return try ByteReader.decode(bytes) { (reader) throws(CodingError) in
                     let number: UInt32 = try reader.readFixed()
                     // A directory of the time before clusters has its number alone.
-                    guard reader.remaining > 0 else {
-                        return BootNote(last: Boot(number: number), tried: Boot(number: number))
+                    guard reader.remaining > 0 else { return BootNote(last: Boot(number: number)) }
+                    var note = BootNote(
+                        last: Boot(number: number, start: try reader.readFixed()))
+                    while reader.remaining > 0 {
+                        note.tried.append(
+                            Boot(
+                                number: try reader.readFixed(), start: try reader.readFixed()))
                     }
-                    return BootNote(
-                        last: Boot(number: number, start: try reader.readFixed()),
-                        tried: Boot(
-                            number: try reader.readFixed(), start: try reader.readFixed()))
+                    return note
                 }
             } catch { throw StoreError.coding(error) }
         } catch { throw ClusterError(error) }
     }
 
     func write(to store: Store) async throws(ClusterError) {
-        var writer = ByteWriter(reserving: 24)
-        for boot in [last, tried] {
+        var writer = ByteWriter(reserving: 12 * (1 + tried.count))
+        for boot in [last] + tried {
             writer.write(fixed: boot.number)
             writer.write(fixed: boot.start)
         }
@@ -153,7 +167,7 @@ private struct EntryChange: Sendable {
         if let member = layout.member(node) {
             let seen = BootNote.Boot(number: member.boot, start: member.start)
             guard seen != tried else { return nil }
-            let isOurs = seen == known.last || seen == known.tried || member.start == 0
+            let isOurs = known.knows(seen) || member.start == 0
             guard isOurs, tried.number > member.boot else { return nil }
             return layout.starting(
                 node, address: place.address, zone: place.zone, host: place.host,

@@ -65,12 +65,14 @@ final class LocalOwner: Owner {
 
     // MARK: Rules
 
-    func prepare(_ key: RowKey, _ ballot: Ballot, epoch: Epoch) async -> PrepareAnswer {
+    func prepare(
+        _ key: RowKey, _ ballot: Ballot, generation: UInt64?, epoch: Epoch
+    ) async -> PrepareAnswer {
         if let failure = refusal(key, epoch) { return .failed(failure) }
         do throws(StoreError) {
             while true {
                 await slots.settle(key)
-                let answer = try promise(key, ballot)
+                let answer = try promise(key, ballot, generation)
                 switch answer {
                 case .wait: continue
                 case .raise(let ceiling): try await raiseCeiling(to: ceiling)
@@ -86,10 +88,15 @@ final class LocalOwner: Owner {
         case answer(PrepareAnswer)
     }
 
-    private func promise(_ key: RowKey, _ ballot: Ballot) throws(StoreError) -> PromiseStep {
+    private func promise(
+        _ key: RowKey, _ ballot: Ballot, _ generation: UInt64?
+    ) throws(StoreError) -> PromiseStep {
         let result = slots.with(key) { table -> Result<PromiseStep, StoreError> in
             if table.slots[key]?.isJournaling == true { return .success(.wait) }
             do throws(StoreError) {
+                if let newer = try newerGeneration(of: key.bucket, than: generation) {
+                    return .success(.answer(.staleGeneration(current: newer)))
+                }
                 let stored = try stored(key, table)
                 let acceptor = try acceptor(of: key)
                 let row = Self.row(stored, table.slots[key])
@@ -190,10 +197,8 @@ final class LocalOwner: Owner {
         let result = slots.with(key) { table -> Result<WriteStep, StoreError> in
             if table.slots[key]?.isJournaling == true { return .success(.wait) }
             do throws(StoreError) {
-                if let generation = request.generation,
-                    let current = try generations.current(of: key.bucket), generation < current
-                {
-                    return .success(.staleGeneration(current))
+                if let newer = try newerGeneration(of: key.bucket, than: request.generation) {
+                    return .success(.staleGeneration(newer))
                 }
                 let stored = try stored(key, table)
                 let row = Self.row(stored, table.slots[key])
@@ -232,10 +237,8 @@ final class LocalOwner: Owner {
     func readNow(_ key: RowKey, generation: UInt64? = nil, epoch: Epoch) -> ReadAnswer {
         if let failure = refusal(key, epoch) { return .failed(failure) }
         do throws(StoreError) {
-            if let generation, let current = try generations.current(of: key.bucket),
-                generation < current
-            {
-                return .staleGeneration(current: current)
+            if let newer = try newerGeneration(of: key.bucket, than: generation) {
+                return .staleGeneration(current: newer)
             }
             let found =
                 key.bucket == .zero && book.view.isAlone
@@ -286,6 +289,14 @@ final class LocalOwner: Owner {
     }
 
     // MARK: What the rules look at
+
+    /// The bucket's generation here, where a request was made by an older one.
+    private func newerGeneration(
+        of bucket: BucketID, than generation: UInt64?
+    ) throws(StoreError) -> UInt64? {
+        guard let generation, let current = try generations.current(of: bucket) else { return nil }
+        return generation < current ? current : nil
+    }
 
     private func partition(of key: RowKey) -> UInt16 {
         book.view.ring.partition(of: key).value

@@ -171,11 +171,12 @@ final class PeerAnswers: PeerResponder {
                 key, generation: generation == 0 ? nil : generation, epoch: epoch)
             if let failure = writer.write(answer) { return .failure(failure) }
         case .prepare:
-            let (key, ballot) = try decode(question) { (reader) throws(CodingError) in
-                (try reader.readRowKey(), try reader.readBallot())
+            let (key, ballot, generation) = try decode(question) { (reader) throws(CodingError) in
+                (try reader.readRowKey(), try reader.readBallot(), try reader.readNumber())
             }
             if let refusal = standing(key, epoch) { return .failure(refusal) }
-            let answer = await owner.prepare(key, ballot, epoch: epoch)
+            let answer = await owner.prepare(
+                key, ballot, generation: generation == 0 ? nil : generation, epoch: epoch)
             if let failure = writer.write(answer) { return .failure(failure) }
         case .purge:
             let (key, ballot) = try decode(question) { (reader) throws(CodingError) in
@@ -273,6 +274,9 @@ extension ByteWriter {
             write(UInt8(1))
             write(ballot)
         case .tooFarAhead: write(UInt8(2))
+        case .staleGeneration(let current):
+            write(UInt8(3))
+            write(number: current)
         case .failed(let failure): return failure
         }
         return nil
