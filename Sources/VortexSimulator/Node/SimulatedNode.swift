@@ -29,8 +29,8 @@ final class SimulatedNode: Sendable {
     private struct Image {
         var disk: MemoryDisk
         var index: MemoryIndex
-        /// The life that wrote it.
-        var life: UInt64
+        /// Lives that had entered by then.
+        var entries: UInt64
     }
 
     /// A process that serves.
@@ -49,6 +49,8 @@ final class SimulatedNode: Sendable {
         var downUntil: UInt64 = 0
         var isOver = false
         var lives: UInt64 = 0
+        /// Those that became members, so that the cluster has seen their boot.
+        var entries: UInt64 = 0
         var image: Image?
         var past = Past.its
         /// Whom it asks to be let in while its directory is empty; empty: it makes the cluster.
@@ -143,7 +145,8 @@ final class SimulatedNode: Sendable {
         return state.withLock { state in
             guard state.image == nil, state.process != nil else { return false }
             state.image = Image(
-                disk: state.disk.image(seed: seed), index: state.index.crash(), life: state.lives)
+                disk: state.disk.image(seed: seed), index: state.index.crash(),
+                entries: state.entries)
             return true
         }
     }
@@ -160,7 +163,7 @@ final class SimulatedNode: Sendable {
             if end == .imageRestored, let image = state.image {
                 state.disk = image.disk
                 state.index = image.index
-                state.past = state.lives > image.life ? .outdated : .rolledBack
+                state.past = state.entries > image.entries ? .outdated : .rolledBack
                 state.image = nil
             }
             state.life = nil
@@ -279,7 +282,10 @@ final class SimulatedNode: Sendable {
         around.trace.note(.entered, UInt64(place))
         let process = Process(life: life, node: node, store: store)
         let past = state.withLock { state in
-            defer { state.past = .its }
+            defer {
+                state.past = .its
+                state.entries += 1
+            }
             if state.life === life { state.process = process }
             return state.past
         }

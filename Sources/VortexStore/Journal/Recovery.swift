@@ -90,7 +90,8 @@ struct Recovery {
     ) async throws(StoreError) {
         let disk = space.disk
         let file = try await onDisk { () async throws(DiskError) in try await disk.open(name) }
-        if let segment = try await Segment.open(file), segment.number == number {
+        switch try await Segment.open(file, number: number) {
+        case .segment(let segment):
             guard segment.header.cluster == space.identity.cluster else {
                 throw .refused(
                     .foreignCluster(
@@ -98,13 +99,13 @@ struct Recovery {
             }
             segments.append(segment)
             space.adopt(segment)
-        } else if isLast, (applier.live[number] ?? 0) == 0 {
+        case .unbegun where isLast && (applier.live[number] ?? 0) == 0:
             let spare = "spare-\(name)"
             try await onDisk { () async throws(DiskError) in
                 try await disk.rename(name, to: spare)
             }
             try await adoptSpare(spare)
-        } else {
+        case .unbegun, .damaged:
             let size = try await onDisk { () async throws(DiskError) in try await file.size() }
             gauges.note(
                 damage: DamagedRegion(

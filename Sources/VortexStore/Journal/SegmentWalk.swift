@@ -73,10 +73,6 @@ struct SegmentWalk {
         }
     }
 
-    /// Reads of the same bytes that fail before they count as lost: recovery goes past what it
-    /// takes for damage for good, so one failure that passes must not cost acknowledged records.
-    private static let readAttempts = 3
-
     /// A bad sector is damage, and not the end of the walk.
     private func read(at offset: UInt64, count: Int) async throws(StoreError) -> [UInt8] {
         try await Self.read(segment, at: offset, count: count) ?? []
@@ -86,14 +82,7 @@ struct SegmentWalk {
     static func read(
         _ segment: Segment, at offset: UInt64, count: Int
     ) async throws(StoreError) -> [UInt8]? {
-        for _ in 0..<readAttempts {
-            do throws(StoreError) {
-                return try await readBytes(segment.file, at: offset, count: count)
-            } catch .disk(let error) where error.errno == DiskError.inputOutputErrno {
-                continue
-            }
-        }
-        return nil
+        try await readUnlessLost(segment.file, at: offset, count: count)
     }
 
     private func parse(_ bytes: [UInt8]) throws(StoreError) -> BatchHeader? {
