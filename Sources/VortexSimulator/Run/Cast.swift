@@ -4,6 +4,8 @@ struct Cast: Sendable {
     var startsAt: [UInt64]
     /// What one disk holds may be lost: at every moment enough others have it.
     var hasLoss: Bool
+    /// One run in three: it is half of a run's work, and most of what goes wrong shows before.
+    var awaitsGarbage: Bool
 
     /// Fewer nodes cannot make up for a disk.
     private static let nodesWithLossMin = 3
@@ -11,6 +13,7 @@ struct Cast: Sendable {
     private static let latestNanoseconds: UInt64 = 6_000_000_000
 
     init(nodes: Int, faults: FaultProfile, entropy: SimulatedEntropy) {
+        awaitsGarbage = entropy.below(3) == 0
         hasLoss = nodes >= Self.nodesWithLossMin && entropy.happens(perMille: 500)
         let first = hasLoss ? Self.nodesWithLossMin : 1
         let areLate = faults.hasLateNodes && first < nodes && entropy.happens(perMille: 500)

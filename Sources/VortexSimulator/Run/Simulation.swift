@@ -105,7 +105,8 @@ public struct Simulation: Sendable {
         await withTaskGroup(of: Void.self) { group in
             for node in nodes { group.addTask { await node.run() } }
             let checks = FinalChecks(
-                nodes: nodes, rotting: storm.rotting, client: judge, around: around)
+                nodes: nodes, rotting: storm.rotting, awaitsGarbage: cast.awaitsGarbage,
+                client: judge, around: around)
             if await checks.allUp(Array(nodes.prefix(cast.initial))) {
                 await judge.createBucket(Workload.bucket)
                 await work(nodes, storm, entropy, around)

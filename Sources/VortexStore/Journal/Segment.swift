@@ -151,16 +151,26 @@ func readBytes(
 /// for damage for good, so one failure that passes must not cost acknowledged records.
 private let readAttempts = 3
 
-/// Up to `count` bytes; nil where they cannot be read, after several attempts.
+/// Fills the buffer, less of it where the file ends; nil where the bytes cannot be read, after
+/// several attempts.
 func readUnlessLost(
-    _ file: any DiskFile, at offset: UInt64, count: Int
-) async throws(StoreError) -> [UInt8]? {
+    _ file: any DiskFile, at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer
+) async throws(StoreError) -> Int? {
     for _ in 0..<readAttempts {
-        do throws(StoreError) {
-            return try await readBytes(file, at: offset, count: count)
-        } catch .disk(let error) where error.errno == DiskError.inputOutputErrno {
-            continue
+        do throws(DiskError) { return try await file.read(into: buffer, at: offset) } catch {
+            guard error.errno == DiskError.inputOutputErrno else { throw .disk(error) }
         }
     }
     return nil
+}
+
+/// Up to `count` bytes; nil where they cannot be read.
+func readUnlessLost(
+    _ file: any DiskFile, at offset: UInt64, count: Int
+) async throws(StoreError) -> [UInt8]? {
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: max(count, 1), alignment: 4096)
+    defer { buffer.deallocate() }
+    let target = UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])
+    let read = try await readUnlessLost(file, at: offset, into: target)
+    return read.map { Array(target[..<$0]) }
 }

@@ -97,26 +97,31 @@ struct SegmentWalk {
         let step = UInt64(BatchFormat.alignment)
         let reach = min(
             knownEnd ?? segment.sizeBytes, start + UInt64(2 * BatchFormat.batchBytesMax))
+        let buffer = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: Self.windowBytes, alignment: BatchFormat.alignment)
+        defer { buffer.deallocate() }
         var window = start + step
         while window < reach {
-            let bytes = try await read(at: window, count: 1 << 20)
+            let read = try await readUnlessLost(segment.file, at: window, into: buffer)
+            let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<(read ?? 0)])
             var at = 0
             while at + BatchFormat.headerBytes <= bytes.count, window + UInt64(at) < reach {
-                if hasMagic(bytes, at: at), try await batch(at: window + UInt64(at)) != nil {
+                if Self.hasMagic(bytes, at: at), try await batch(at: window + UInt64(at)) != nil {
                     return window + UInt64(at)
                 }
                 at += BatchFormat.alignment
             }
-            window += 1 << 20
+            window += UInt64(Self.windowBytes)
         }
         return nil
     }
 
-    private func hasMagic(_ bytes: [UInt8], at offset: Int) -> Bool {
-        bytes.withUnsafeBytes {
-            UInt32(littleEndian: $0.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
-                == BatchFormat.magic
-        }
+    /// What is searched at once.
+    private static let windowBytes = 1 << 20
+
+    private static func hasMagic(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> Bool {
+        UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+            == BatchFormat.magic
     }
 
     private func isTouched(at offset: UInt64) async throws(StoreError) -> Bool {

@@ -32,7 +32,7 @@ struct SimulateCommand: ParsableCommand {
             given.
             """, valueName: "profile"))
     var faults: String?
-    @Flag(help: "Print every event, and at the end the number that stands for all of them.")
+    @Flag(help: "Print every event and log line, and at the end the number of the whole.")
     var trace = false
 
     func validate() throws {
@@ -44,7 +44,13 @@ struct SimulateCommand: ParsableCommand {
     }
 
     func run() throws {
-        LoggingSystem.bootstrap { _ in SwiftLogNoOpLogHandler() }
+        let isTold = trace
+        LoggingSystem.bootstrap { label in
+            guard isTold else { return SwiftLogNoOpLogHandler() }
+            var handler = StreamLogHandler.standardOutput(label: label)
+            handler.logLevel = .debug
+            return handler
+        }
         var failed = 0
         let line: @Sendable (String) -> Void = { print($0) }
         let begin = ContinuousClock.now
