@@ -7,8 +7,8 @@ internal import VortexStore
 protocol Owner: Sendable {
     var node: NodeID { get }
     func read(_ key: RowKey, generation: UInt64?, epoch: Epoch) async -> ReadAnswer
-    /// `generation` as in `AcceptRequest`: a change that writes nothing (a failed condition, a delete
-    /// of what is absent) must not be answered for a bucket that has been deleted since.
+    /// `generation` as in `AcceptRequest`: a change that writes nothing (a failed condition, a
+    /// delete of what is absent) must not be answered for a bucket that has been deleted since.
     func prepare(
         _ key: RowKey, _ ballot: Ballot, generation: UInt64?, epoch: Epoch
     ) async -> PrepareAnswer

@@ -95,8 +95,8 @@ final class Coordinator: Sendable {
                 guard let sent else { throw .outcomeUnknown }
                 guard let value else { return sent }
                 answer = .success(sent)
-                // By the same settings as when it was sent: a value that one owner alone has must not
-                // be carried into a bucket that was found empty meanwhile.
+                // By the same settings as when it was sent: a value that one owner alone has must
+                // not be carried into a bucket that was found empty meanwhile.
                 request = AcceptRequest(
                     key: change.key, ballot: ballot, value: value, bodies: [],
                     generation: change.generation, milliseconds: clock.wallMilliseconds)

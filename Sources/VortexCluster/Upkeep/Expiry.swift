@@ -49,8 +49,8 @@ extension ClusterNode {
         }
     }
 
-    /// Its bucket is gone, so its object was empty then: the version had taken effect and was deleted,
-    /// or what is left of the object goes with `sweepLostBuckets`.
+    /// Its bucket is gone, so its object was empty then: the version had taken effect and was
+    /// deleted, or what is left of the object goes with `sweepLostBuckets`.
     private func finishWithoutBucket(_ upload: FoundUpload) async throws(ClusterError) {
         let row = try await readObject(upload.object)
         guard !row.openUploads.contains(where: { $0.kind == .multipart(upload.id) }) else { return }
