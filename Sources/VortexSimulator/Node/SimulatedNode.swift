@@ -37,6 +37,8 @@ final class SimulatedNode: Sendable {
         var process: Process?
         /// It stays down until then, in virtual nanoseconds.
         var downUntil: UInt64 = 0
+        /// It stays down until it is released.
+        var isHeld = false
         var isOver = false
         var lives: UInt64 = 0
     }
@@ -74,6 +76,7 @@ final class SimulatedNode: Sendable {
     /// Whom it asks to be let in, at its first start; nobody: it makes the cluster.
     private let joins: [String]
     var disk: MemoryDisk { state.withLock { $0.disk } }
+    var index: MemoryIndex { state.withLock { $0.index } }
     /// nil while it is down or starting.
     var process: Process? { state.withLock { $0.process } }
     var isUp: Bool { process != nil }
@@ -87,6 +90,24 @@ final class SimulatedNode: Sendable {
             return state.life
         }
         if let life { finish(life, end) }
+    }
+
+    private static let heldNanoseconds: UInt64 = 50_000_000
+
+    /// Ends the process now, and keeps it down until `release`.
+    func hold() {
+        state.withLock { $0.isHeld = true }
+        end(.kill, downNanoseconds: 0)
+    }
+
+    func release() { state.withLock { $0.isHeld = false } }
+
+    /// The index is gone, as one that its library finds damaged is: while the node is down.
+    func loseIndex() {
+        state.withLock { state in
+            precondition(state.life == nil, "a running node has its index open")
+            state.index = MemoryIndex(flushesItselfOneIn: 32, seed: entropy.next())
+        }
     }
 
     /// The run is over: the process ends, and none begins.
@@ -117,6 +138,7 @@ final class SimulatedNode: Sendable {
         while true {
             let wait = state.withLock { state -> UInt64? in
                 if state.isOver { return nil }
+                if state.isHeld { return Self.heldNanoseconds }
                 return state.downUntil - min(state.downUntil, around.executor.now)
             }
             guard let wait else { return }
