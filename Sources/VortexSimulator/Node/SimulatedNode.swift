@@ -47,6 +47,8 @@ final class SimulatedNode: Sendable {
         var process: Process?
         /// It stays down until then, in virtual nanoseconds.
         var downUntil: UInt64 = 0
+        /// It stays down until it is released.
+        var isHeld = false
         var isOver = false
         var lives: UInt64 = 0
         /// Those that became members, so that the cluster has seen their boot.
@@ -118,6 +120,7 @@ final class SimulatedNode: Sendable {
     private let others: [String]
     private var joins: [String] { state.withLock { $0.joins } }
     var disk: MemoryDisk { state.withLock { $0.disk } }
+    var index: MemoryIndex { state.withLock { $0.index } }
     /// nil while it is down or starting.
     var process: Process? { state.withLock { $0.process } }
     var isUp: Bool { process != nil }
@@ -131,6 +134,24 @@ final class SimulatedNode: Sendable {
             return state.life
         }
         if let life { finish(life, end) }
+    }
+
+    private static let heldNanoseconds: UInt64 = 50_000_000
+
+    /// Ends the process now, and keeps it down until `release`.
+    func hold() {
+        state.withLock { $0.isHeld = true }
+        end(.kill, downNanoseconds: 0)
+    }
+
+    func release() { state.withLock { $0.isHeld = false } }
+
+    /// The index is gone, as one that its library finds damaged is: while the node is down.
+    func loseIndex() {
+        state.withLock { state in
+            precondition(state.life == nil, "a running node has its index open")
+            state.index = MemoryIndex(flushesItselfOneIn: 32, seed: entropy.next())
+        }
     }
 
     /// The run is over: the process ends, and none begins.
@@ -179,6 +200,7 @@ final class SimulatedNode: Sendable {
         while true {
             let wait = state.withLock { state -> UInt64? in
                 if state.isOver { return nil }
+                if state.isHeld { return Self.heldNanoseconds }
                 return state.downUntil - min(state.downUntil, around.executor.now)
             }
             guard let wait else { return }

@@ -10,7 +10,8 @@ internal import VortexCore
 ///                                                  applied: nothing is answered before that
 ///   a seal as the last batch                       the writer goes on behind it
 ///   the tail written again, torn itself            written again from where it stood
-///   a batch damaged that a later one follows       reported; its records are missing here
+///   a batch damaged that a later one follows       reported; its records are missing here, and
+///                                                  the index says so from then on
 ///   the index older than the journal               replay from its mark
 ///   the index lost or damaged                      replay from the first segment
 ///   the index newer than the journal               refused: the disk went back in time
@@ -22,6 +23,7 @@ internal import VortexCore
 struct Recovery {
     let space: SegmentSpace
     let gauges: StoreGauges
+    private let index: any Index
     private var applier: Applier
     private var segments: [Segment] = []
     /// Batches that verify and are not known to be synced, oldest first.
@@ -38,10 +40,12 @@ struct Recovery {
     init(space: SegmentSpace, gauges: StoreGauges, index: any Index) throws(StoreError) {
         self.space = space
         self.gauges = gauges
+        self.index = index
         applier = try Applier(index: index)
     }
 
     mutating func run(queue: JournalQueue) async throws(StoreError) -> JournalWriter {
+        try noteKnownDamage()
         try await openSegments()
         try await dropUnbegunSegment()
         try await checkMark()
@@ -68,6 +72,32 @@ struct Recovery {
         segments.sort { $0.number < $1.number }
         for (number, bytes) in applier.live where bytes > 0 && !present.contains(number) {
             throw .refused(.missingSegment(number))
+        }
+    }
+
+    private mutating func note(_ damage: DamagedRegion) {
+        gauges.note(damage: damage)
+        if damage.mayHideRows { applier.note(hiding: damage) }
+    }
+
+    /// What earlier starts went past.
+    private func noteKnownDamage() throws(StoreError) {
+        for (key, value) in try index.entries(prefix: IndexKey.damageAll, limit: .max) {
+            do throws(CodingError) {
+                let (segment, offset) = try ByteReader.decode(key) {
+                    (reader) throws(CodingError) in
+                    try reader.skip(1)
+                    return (
+                        try reader.readOrdered(UInt32.self), try reader.readOrdered(UInt64.self)
+                    )
+                }
+                let length = try ByteReader.decode(value) { (reader) throws(CodingError) in
+                    try reader.readFixed(UInt64.self)
+                }
+                gauges.note(
+                    damage: DamagedRegion(
+                        segment: segment, offset: offset, length: length, mayHideRows: true))
+            } catch { throw .coding(error) }
         }
     }
 
@@ -107,8 +137,8 @@ struct Recovery {
             try await adoptSpare(spare)
         case .unbegun, .damaged:
             let size = try await onDisk { () async throws(DiskError) in try await file.size() }
-            gauges.note(
-                damage: DamagedRegion(
+            note(
+                DamagedRegion(
                     segment: number, offset: 0, length: size,
                     mayHideRows: number >= applier.mark.segment))
         }
@@ -195,8 +225,8 @@ struct Recovery {
                             end: offset + UInt64(header.length), records: records)
                     ))
             case .damage(let range):
-                gauges.note(
-                    damage: DamagedRegion(
+                note(
+                    DamagedRegion(
                         segment: segment.number, offset: range.lowerBound,
                         length: UInt64(range.count), mayHideRows: true))
             case .end(let offset, let isTorn):
