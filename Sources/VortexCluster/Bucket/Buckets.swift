@@ -163,6 +163,7 @@ extension ClusterNode {
             return await peers.push(
                 member, row.id, generation: row.generation, epoch: epoch) == nil
         }
+        guard coordinator.owner.fenced == nil else { return false }
         do throws(StoreError) {
             try await coordinator.owner.generations.push(row.id, generation: row.generation)
         } catch { throw ClusterError(error) }

@@ -15,6 +15,9 @@ extension ClusterNode {
             await guarded("finishing a change of owners") { () async throws(ClusterError) in
                 try await self.finishChange()
             }
+            await guarded("resyncing") { () async throws(ClusterError) in
+                try await self.resync()
+            }
             do throws(CancellationError) {
                 try await clock.sleep(milliseconds: Self.beatMilliseconds)
             } catch { return }
@@ -34,15 +37,24 @@ extension ClusterNode {
         let beat = RemoteOwner.result(asked) { (reader) throws(CodingError) in
             (
                 epoch: try reader.readEpoch(), synced: try reader.readEpoch(),
-                isOpen: try reader.readByte() == 1
+                flags: try reader.readByte()
             )
         }
         guard case .success(let beat) = beat else { return }
-        peers.note(node, synced: beat.synced)
+        peers.note(node, synced: beat.synced, isFenced: beat.flags & 2 != 0)
+        // Who has slept, or has forgotten, need not know whom to ask.
+        if beat.epoch < view.epoch { return await offer(view, to: node) }
         guard beat.epoch > view.epoch else { return }
         if case .success(let message) = await peers.ask(node, .layout, epoch: view.epoch) {
             await peers.adopt(message.head)
         }
+    }
+
+    private func offer(_ view: LayoutView, to node: NodeID) async {
+        let offer = WireMessage(
+            kind: WireKind.offerLayout.rawValue, epoch: view.epoch, head: view.layout.encoded())
+        // What does not arrive is offered again with the next heartbeat.
+        _ = await peers.deliver(node, offer, Self.patienceMilliseconds)
     }
 
     /// One node proposes, so that not all do: the first of the council that answers.

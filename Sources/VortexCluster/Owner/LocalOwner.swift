@@ -15,6 +15,7 @@ final class LocalOwner: Owner {
     let node: NodeID
     let store: Store
     let book: LayoutBook
+    let fence: Fence
     let slots = RowSlots()
     let generations: BucketGenerations
     private let clock: any Clock
@@ -30,9 +31,12 @@ final class LocalOwner: Owner {
     private static let ceilingNote = "ceiling"
 
     /// The ceiling of the last run becomes the floor of this one.
-    init(store: Store, book: LayoutBook, clock: any Clock) throws(StoreError) {
+    init(
+        store: Store, book: LayoutBook, fence: Fence, clock: any Clock
+    ) throws(StoreError) {
         self.store = store
         self.book = book
+        self.fence = fence
         node = book.node
         self.clock = clock
         generations = BucketGenerations(store: store)
@@ -59,8 +63,11 @@ final class LocalOwner: Owner {
         }
     }
 
+    /// A row's owner may be fenced; copies of chunks carry checksums, and are not.
     private func refusal(_ key: RowKey, _ epoch: Epoch) -> OwnerFailure? {
-        refusal(book.view.ring.partition(of: key), epoch)
+        let view = book.view
+        if let failure = refusal(view.ring.partition(of: key), epoch) { return failure }
+        return fence.hides(view[key].since) ? .fenced : nil
     }
 
     // MARK: Rules

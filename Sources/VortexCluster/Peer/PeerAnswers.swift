@@ -65,7 +65,10 @@ final class PeerAnswers: PeerResponder {
         case .councilPrepare, .councilAccept: return try await vote(kind, question)
         default: break
         }
-        guard isOpen.load(ordering: .acquiring) else { return .failure(.notOwner) }
+        // At a member's address there may be another node by now: who is not listed is not meant.
+        guard isOpen.load(ordering: .acquiring), book.view.layout.member(owner.node) != nil else {
+            return .failure(.notOwner)
+        }
         switch kind {
         case .read, .prepare, .accept, .install, .purge:
             return try await register(kind, question)
@@ -127,7 +130,8 @@ final class PeerAnswers: PeerResponder {
         var writer = ByteWriter(reserving: 32)
         writer.write(book.view.epoch)
         writer.write(synced.withLock { $0 })
-        writer.write(UInt8(isOpen.load(ordering: .acquiring) ? 1 : 0))
+        let isOpen = isOpen.load(ordering: .acquiring)
+        writer.write(UInt8((isOpen ? 1 : 0) | (owner.fenced == nil ? 0 : 2)))
         return writer.bytes
     }
 

@@ -12,6 +12,8 @@ final class Peers: Sendable {
         /// Of reads, smoothed: an eighth of each new one.
         var latencyNanoseconds: UInt64 = 1_000_000
         var isSuspect = false
+        /// It says that it answers for no rows.
+        var isFenced = false
         /// The joint epoch for which it says that it has synced.
         var synced = Epoch.zero
         /// It has answered again after a silence: what it may have missed must be looked for.
@@ -50,6 +52,7 @@ final class Peers: Sendable {
         let indices = nodes.indices.sorted { left, right in
             let (one, other) = (known[left], known[right])
             if one.isSuspect != other.isSuspect { return other.isSuspect }
+            if one.isFenced != other.isFenced { return other.isFenced }
             let (fast, slow) = (
                 one.latencyNanoseconds / 500_000, other.latencyNanoseconds / 500_000
             )
@@ -92,8 +95,12 @@ final class Peers: Sendable {
         }
     }
 
-    func note(_ node: NodeID, synced: Epoch) {
-        health.withLock { $0[node, default: Health()].synced = synced }
+    /// What a heartbeat says.
+    func note(_ node: NodeID, synced: Epoch, isFenced: Bool) {
+        health.withLock { table in
+            table[node, default: Health()].synced = synced
+            table[node, default: Health()].isFenced = isFenced
+        }
     }
 
     func synced(_ node: NodeID) -> Epoch { health.withLock { $0[node]?.synced ?? .zero } }
