@@ -54,7 +54,7 @@ extension ClusterNode {
         let offer = WireMessage(
             kind: WireKind.offerLayout.rawValue, epoch: view.epoch, head: view.layout.encoded())
         // What does not arrive is offered again with the next heartbeat.
-        _ = await peers.deliver(node, offer, Self.patienceMilliseconds)
+        _ = await peers.deliver(node, offer, Peers.patienceMilliseconds)
     }
 
     /// One node proposes, so that not all do: the first of the council that answers.
