@@ -62,13 +62,18 @@ final class SimulatedNode: Sendable {
         clock = SimulatedClock(executor: around.executor)
         let latency = DiskLatency(entropy: entropy.fork(), executor: around.executor)
         self.latency = latency
-        let trace = around.trace
-        let disk = MemoryDisk(capacityBytes: Self.diskBytes) { operation in
+        let disk = Self.disk(of: place, latency, around.trace)
+        let index = MemoryIndex(flushesItselfOneIn: 32, seed: entropy.next())
+        state = Mutex(State(disk: disk, index: index))
+    }
+
+    private static func disk(
+        of place: Int, _ latency: DiskLatency, _ trace: Trace
+    ) -> MemoryDisk {
+        MemoryDisk(capacityBytes: diskBytes) { operation in
             trace.note(.disk, UInt64(place), text: "\(operation)")
             await latency.pass(operation)
         }
-        let index = MemoryIndex(flushesItselfOneIn: 32, seed: entropy.next())
-        state = Mutex(State(disk: disk, index: index))
     }
 
     static func address(of place: Int) -> String { "node\(place):7480" }
@@ -108,6 +113,16 @@ final class SimulatedNode: Sendable {
             precondition(state.life == nil, "a running node has its index open")
             state.index = MemoryIndex(flushesItselfOneIn: 32, seed: entropy.next())
         }
+    }
+
+    /// Another disk, while the node is down: an empty one, or one that it had before.
+    func replaceDisk(by disk: MemoryDisk? = nil) {
+        let fresh = disk ?? Self.disk(of: place, latency, around.trace)
+        state.withLock { state in
+            precondition(state.life == nil, "a running node has its disk open")
+            state.disk = fresh
+        }
+        loseIndex()
     }
 
     /// The run is over: the process ends, and none begins.
