@@ -65,6 +65,8 @@ public final class ClusterNode: Sendable {
     let owedDeletes = OwedDeletes()
     let progress = RepairProgress()
     let startedMilliseconds: UInt64
+    /// Where the journal ended when the node was opened.
+    let openedPosition: UInt64
 
     var node: NodeID { book.node }
     var boot: UInt32 { coordinator.boot }
@@ -78,7 +80,8 @@ public final class ClusterNode: Sendable {
 
     private init(
         store: Store, clock: any Clock, entropy: any Entropy, options: ClusterOptions,
-        place: MemberPlace, book: LayoutBook, owner: LocalOwner, transport: (any Transport)?
+        place: MemberPlace, book: LayoutBook, owner: LocalOwner, transport: (any Transport)?,
+        opened: UInt64
     ) {
         self.store = store
         self.clock = clock
@@ -86,6 +89,7 @@ public final class ClusterNode: Sendable {
         self.options = options
         self.place = place
         self.book = book
+        openedPosition = opened
         let fence = owner.fence
         self.fence = fence
         let peers = Peers(book: book, transport: transport, clock: clock)
@@ -99,7 +103,7 @@ public final class ClusterNode: Sendable {
         let started = clock.wallMilliseconds
         startedMilliseconds = started
         let progress = progress
-        answers = PeerAnswers(owner: owner, council: council) {
+        answers = PeerAnswers(owner: owner, council: council, peers: peers) {
             NodeReport(store.usage, progress, book.view, fence, started: started).encoded
         }
         buffers = BufferPool(limitBytes: options.bufferBytes)
@@ -111,6 +115,7 @@ public final class ClusterNode: Sendable {
         store: Store, clock: any Clock, entropy: any Entropy, options: ClusterOptions,
         place: MemberPlace, transport: (any Transport)?
     ) async throws(ClusterError) -> ClusterNode {
+        let opened = store.position
         let book: LayoutBook
         let owner: LocalOwner
         do throws(StoreError) {
@@ -126,7 +131,7 @@ public final class ClusterNode: Sendable {
         } catch { throw ClusterError(error) }
         return ClusterNode(
             store: store, clock: clock, entropy: entropy, options: options, place: place,
-            book: book, owner: owner, transport: transport)
+            book: book, owner: owner, transport: transport, opened: opened)
     }
 
     /// A cluster of one that talks to nobody, entered.

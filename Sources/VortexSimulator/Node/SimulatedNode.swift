@@ -154,6 +154,16 @@ final class SimulatedNode: Sendable {
         }
     }
 
+    /// Another disk, while the node is down: an empty one, or one that it had before.
+    func replaceDisk(by disk: MemoryDisk? = nil) {
+        let fresh = disk ?? Self.emptyDisk(place, latency, around.trace)
+        state.withLock { state in
+            precondition(state.life == nil, "a running node has its disk open")
+            state.disk = fresh
+        }
+        loseIndex()
+    }
+
     /// The run is over: the process ends, and none begins.
     func close() {
         state.withLock { $0.isOver = true }
