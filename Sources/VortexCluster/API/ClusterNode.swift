@@ -99,7 +99,7 @@ public final class ClusterNode: Sendable {
         let started = clock.wallMilliseconds
         startedMilliseconds = started
         let progress = progress
-        answers = PeerAnswers(owner: owner, council: council) {
+        answers = PeerAnswers(owner: owner, council: council, owed: coordinator.owed) {
             NodeReport(store.usage, progress, book.view, fence, started: started).encoded
         }
         buffers = BufferPool(limitBytes: options.bufferBytes)
