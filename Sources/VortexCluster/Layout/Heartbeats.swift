@@ -8,7 +8,6 @@ internal import VortexStore
 /// a change have synced, the change is finished. Membership stays what the council agreed on.
 extension ClusterNode {
     private static let beatMilliseconds: UInt64 = 500
-    private static let patienceMilliseconds: UInt64 = 1_000
 
     func beat() async {
         while !Task.isCancelled {
@@ -34,7 +33,7 @@ extension ClusterNode {
 
     private func beat(_ node: NodeID) async {
         let question = WireMessage(kind: WireKind.ping.rawValue, epoch: view.epoch)
-        let asked = await peers.deliver(node, question, Self.patienceMilliseconds)
+        let asked = await peers.deliver(node, question, Peers.patienceMilliseconds)
         let beat = RemoteOwner.result(asked) { (reader) throws(CodingError) in
             (
                 epoch: try reader.readEpoch(), synced: try reader.readEpoch(),
@@ -56,7 +55,7 @@ extension ClusterNode {
         let offer = WireMessage(
             kind: WireKind.offerLayout.rawValue, epoch: view.epoch, head: view.layout.encoded())
         // What does not arrive is offered again with the next heartbeat.
-        _ = await peers.deliver(node, offer, Self.patienceMilliseconds)
+        _ = await peers.deliver(node, offer, Peers.patienceMilliseconds)
     }
 
     /// One node proposes, so that not all do: the first of the council that answers.

@@ -29,6 +29,9 @@ final class Peers: Sendable {
 
     /// Registers and chunks: past it the peer counts as silent.
     static let answerMilliseconds: UInt64 = 4_000
+    /// Heartbeats. Who answers a question later than this has been silent; a hedge's time-out,
+    /// which is much shorter, says nothing about who is only slow.
+    static let patienceMilliseconds: UInt64 = 900
     /// Scans look at many rows.
     static let scanMilliseconds: UInt64 = 10_000
     static let suspectAfterMilliseconds: UInt64 = 1_800
@@ -231,7 +234,10 @@ final class Peers: Sendable {
             case .busy: return .failure(.busy)
             case .cancelled: return .failure(.lost)
             case .lost:
-                missed(node)
+                let waited = (clock.monotonicNanoseconds - start) / 1_000_000
+                if waited < milliseconds || milliseconds >= Self.patienceMilliseconds {
+                    missed(node)
+                }
                 return .failure(.lost)
             }
         }
