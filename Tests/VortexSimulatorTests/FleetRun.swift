@@ -58,7 +58,9 @@ struct Fleet: Sendable {
         self.verdict = verdict
         self.around = around
         nodes = (0..<count).map {
-            SimulatedNode(place: $0, entropy: entropy.fork(), around: around)
+            SimulatedNode(
+                place: $0, of: count, joining: Array(0..<$0), startsAt: 0,
+                entropy: entropy.fork(), around: around)
         }
     }
 

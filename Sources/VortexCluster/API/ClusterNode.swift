@@ -72,6 +72,9 @@ public final class ClusterNode: Sendable {
     var boot: UInt32 { coordinator.boot }
     var now: UInt64 { clock.wallMilliseconds }
     var view: LayoutView { book.view }
+    /// The disk has lost rows, and this node knows it: what it has held since then or before it
+    /// answers for only after it has synced it anew.
+    public var isFenced: Bool { fence.isRaised }
     /// The newest layout that this node knows.
     public var layout: Layout { book.view.layout }
 
@@ -103,7 +106,9 @@ public final class ClusterNode: Sendable {
         let started = clock.wallMilliseconds
         startedMilliseconds = started
         let progress = progress
-        answers = PeerAnswers(owner: owner, council: council, peers: peers) {
+        answers = PeerAnswers(
+            owner: owner, council: council, peers: peers, owed: coordinator.owed
+        ) {
             NodeReport(store.usage, progress, book.view, fence, started: started).encoded
         }
         buffers = BufferPool(limitBytes: options.bufferBytes)

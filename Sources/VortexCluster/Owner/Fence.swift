@@ -61,6 +61,9 @@ final class Fence: Sendable {
         return fence
     }
 
+    /// Damage was found, now or once.
+    var isRaised: Bool { isNeeded.load(ordering: .acquiring) }
+
     /// Damage was found, and the node has not entered the cluster since: what it says of its layout
     /// may be old.
     var isUnentered: Bool {

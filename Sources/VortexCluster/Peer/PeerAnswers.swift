@@ -9,6 +9,7 @@ final class PeerAnswers: PeerResponder {
     let book: LayoutBook
     let council: LayoutRegister
     let peers: Peers
+    let owed: OwedCopies
     /// Until this node has entered the cluster it answers only what agreeing on a layout needs.
     let isOpen = Atomic<Bool>(false)
     /// The epoch of the layout for which this node has synced all its migrating partitions.
@@ -17,12 +18,13 @@ final class PeerAnswers: PeerResponder {
     let report: @Sendable () async -> [UInt8]
 
     init(
-        owner: LocalOwner, council: LayoutRegister, peers: Peers,
+        owner: LocalOwner, council: LayoutRegister, peers: Peers, owed: OwedCopies,
         report: @escaping @Sendable () async -> [UInt8]
     ) {
         self.owner = owner
         self.council = council
         self.peers = peers
+        self.owed = owed
         self.report = report
         book = owner.book
     }
@@ -85,9 +87,13 @@ final class PeerAnswers: PeerResponder {
             let chunk = try decode(question) { (reader) throws(CodingError) in
                 try reader.readChunk(question.bulk)
             }
-            if let refusal = standing(chunk.id, question.epoch) { return .failure(refusal) }
+            let home: Partition
+            do throws(StoreError) { home = try owner.home(of: chunk.id, chunk.owner) } catch {
+                return .failure(OwnerFailure(error))
+            }
+            if let refusal = refusal(home, question.epoch) { return .failure(refusal) }
             return done(await owner.put(chunk, epoch: question.epoch))
-        case .getChunk, .findChunks, .collect: return try await chunk(kind, question)
+        case .getChunk, .findChunks, .findOrigin, .collect: return try await chunk(kind, question)
         case .list, .uploads, .parts, .partition, .digests, .generation, .generations:
             return try await scan(kind, question)
         case .status: return .success(Reply(head: await report()))
@@ -120,10 +126,6 @@ final class PeerAnswers: PeerResponder {
 
     private func standing(_ key: RowKey, _ epoch: Epoch) -> OwnerFailure? {
         refusal(book.view.ring.partition(of: key), epoch)
-    }
-
-    private func standing(_ chunk: ChunkID, _ epoch: Epoch) -> OwnerFailure? {
-        refusal(book.view.ring.partition(of: chunk), epoch)
     }
 
     /// For questions about several partitions: both sides have the very same layout.
@@ -258,9 +260,24 @@ final class PeerAnswers: PeerResponder {
             }
             guard from < to else { throw .outOfRange(UInt64(from)) }
             switch await owner.chunk(id, from..<to) {
-            case .failure(let failure): return .failure(failure)
+            case .failure(let failure):
+                // The asker goes to another owner; this one has its own copy made again.
+                if failure == .damaged { owed.add(id, to: owner.node) }
+                return .failure(failure)
             case .success(let buffer):
                 return .success(Reply(head: buffer?.checksum(chunk: id) ?? [], bulk: buffer))
+            }
+        case .findOrigin:
+            let id = try decode(question) { (reader) throws(CodingError) in
+                try reader.readChunkID()
+            }
+            switch await owner.origin(of: id) {
+            case .failure(let failure): return .failure(failure)
+            case .success(let row):
+                var writer = ByteWriter(reserving: 64)
+                writer.write(UInt8(row == nil ? 0 : 1))
+                if let row { writer.write(row) }
+                return .success(Reply(head: writer.bytes))
             }
         case .collect:
             let (blob, moment) = try decode(question) { (reader) throws(CodingError) in

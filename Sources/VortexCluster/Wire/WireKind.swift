@@ -15,6 +15,8 @@ enum WireKind: UInt8 {
     case findChunks = 18
     /// The blob is deleted.
     case collect = 19
+    /// Which row owns this chunk.
+    case findOrigin = 20
 
     // Scans over what a node owns.
     case list = 32

@@ -321,7 +321,9 @@ final class SimulatedNode: Sendable {
             if state.life === life { state.process = process }
             return state.past
         }
-        if past == .outdated { around.verdict.fail("node \(place) serves from an old disk") }
+        if past == .outdated, !node.isFenced {
+            around.verdict.fail("node \(place) serves from an old disk")
+        }
         await node.run()
     }
 
@@ -333,18 +335,15 @@ final class SimulatedNode: Sendable {
             around.verdict.fail("node \(place) does not start: \(error)")
         }
         finish(life, .kill)
-        if isReplaced { replaceDisk() }
+        if isReplaced { startAnew() }
     }
 
     /// What the operator does where the node says that its disk is an old one: an empty directory,
     /// and the same command; a new node takes its place.
-    private func replaceDisk() {
+    private func startAnew() {
         around.trace.note(.replaced, UInt64(place))
-        let disk = Self.emptyDisk(place, latency, around.trace)
-        let index = Self.emptyIndex(entropy)
+        replaceDisk()
         state.withLock { state in
-            state.disk = disk
-            state.index = index
             state.past = .its
             state.image = nil
             state.joins = others
