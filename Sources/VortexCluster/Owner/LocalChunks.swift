@@ -7,10 +7,13 @@ extension LocalOwner {
     /// that none counts on a node that has since reported that it holds nothing.
     func put(_ chunk: ChunkWrite, epoch: Epoch) async -> OwnerFailure? {
         let partition = book.view.ring.partition(of: chunk.id)
-        if let failure = refusal(partition, epoch) { return failure }
-        guard book.view[partition].isOwner else { return .notOwner }
+        let isFenced = !omitted.contains(.chunkFence)
+        if isFenced, let failure = refusal(partition, epoch) { return failure }
+        let counts =
+            book.view[partition].isOwner || omitted.contains(.ownerCounts) || !isFenced
+        guard counts else { return .notOwner }
         do throws(StoreError) { try await store.put(chunk) } catch { return OwnerFailure(error) }
-        return refusal(partition, epoch)
+        return isFenced ? refusal(partition, epoch) : nil
     }
 
     func chunk(_ id: ChunkID, _ range: Range<Int>) async -> Result<ChunkBuffer?, OwnerFailure> {

@@ -28,6 +28,7 @@ final class LocalOwner: Owner {
     }
 
     private static let ceilingNote = "ceiling"
+    var omitted: Omissions { book.omitted }
 
     /// The ceiling of the last run becomes the floor of this one.
     init(store: Store, book: LayoutBook, clock: any Clock) throws(StoreError) {
@@ -44,7 +45,8 @@ final class LocalOwner: Owner {
                 }
             } catch { throw .coding(error) }
         }
-        bounds = Mutex(Bounds(floor: ceiling, ceiling: ceiling))
+        let floor = book.omitted.contains(.ceiling) ? Ballot.none : ceiling
+        bounds = Mutex(Bounds(floor: floor, ceiling: ceiling))
     }
 
     var floor: Ballot { bounds.withLock { $0.floor } }
@@ -101,7 +103,7 @@ final class LocalOwner: Owner {
                 case .raiseCeiling(let ceiling): return .success(.raise(ceiling))
                 case .promise:
                     var slot = table.slots[key] ?? RowSlots.Slot()
-                    slot.promised = ballot
+                    slot.promised = max(slot.promised ?? .none, ballot)
                     if (stored?.value.content.count ?? 0) <= RowSlots.foundBytesMax {
                         slot.found = RowSlots.Found(row: stored)
                     }
@@ -185,7 +187,9 @@ final class LocalOwner: Owner {
         _ request: AcceptRequest, isInstall: Bool
     ) throws(StoreError) -> WriteStep {
         let key = request.key
-        if let missing = try missingBodies(request) { return .missing(missing) }
+        if !isInstall || !omitted.contains(.syncBodies),
+            let missing = try missingBodies(request)
+        { return .missing(missing) }
         let place = book.view[key]
         let result = slots.with(key) { table -> Result<WriteStep, StoreError> in
             if table.slots[key]?.isJournaling == true { return .success(.wait) }
@@ -251,7 +255,7 @@ final class LocalOwner: Owner {
 
     func purge(_ key: RowKey, _ ballot: Ballot, epoch: Epoch) async -> OwnerFailure? {
         if let failure = refusal(key, epoch) { return failure }
-        guard !book.view[key].isMigrating else { return .busy }
+        guard !book.view[key].isMigrating || omitted.contains(.purgeStable) else { return .busy }
         do throws(StoreError) { _ = try await purge(key, ballot) } catch {
             return OwnerFailure(error)
         }
@@ -276,12 +280,14 @@ final class LocalOwner: Owner {
         raiseHorizon(of: partition(of: key), to: horizon)
         do throws(StoreError) {
             try await store.purge(
-                key, partition: partition(of: key), horizon: horizon)
+                key, partition: partition(of: key),
+                horizon: omitted.contains(.durableHorizon) ? .none : horizon)
         } catch {
             slots.finish(key, journaledAt: nil)
             throw error
         }
-        slots.finish(key, journaledAt: horizon)
+        // The horizon stands for whatever the row had promised.
+        slots.finish(key, journaledAt: .highest)
         return true
     }
 
@@ -297,7 +303,8 @@ final class LocalOwner: Owner {
 
     /// Rows written under another `since` are as good as gone (rule 3).
     func isCurrent(_ row: StoredRow) -> Bool {
-        book.view[Partition(row.partition)].since == row.since
+        let since = book.view[Partition(row.partition)].since
+        return since == row.since || since != nil && omitted.contains(.since)
     }
 
     /// What phase 1 has just found, or what the store has.
@@ -379,9 +386,11 @@ final class LocalOwner: Owner {
 
     private func acceptor(of key: RowKey) throws(StoreError) -> Acceptor {
         let horizon = try horizon(of: key)
-        return bounds.withLock {
+        var acceptor = bounds.withLock {
             Acceptor(horizon: horizon, floor: $0.floor, ceiling: $0.ceiling)
         }
+        acceptor.omitted = omitted
+        return acceptor
     }
 
     private func raiseCeiling(to ceiling: Ballot) async throws(StoreError) {
@@ -398,10 +407,9 @@ final class LocalOwner: Owner {
         for (other, slot) in table.slots
         where other != key && !slot.isJournaling && slot.waiters.isEmpty {
             guard let promised = slot.promised else { continue }
-            let isBare = try stored(other) == nil
-            let partition = partition(of: other)
-            if isBare {
-                raiseHorizon(of: partition, to: max(promised, try horizon(of: other)))
+            let row = Self.row(try stored(other), slot)
+            if let row, let horizon = try acceptor(of: other).onDrop(row) {
+                raiseHorizon(of: partition(of: other), to: horizon)
             } else {
                 bounds.withLock { $0.floor = max($0.floor, promised) }
             }
@@ -411,6 +419,7 @@ final class LocalOwner: Owner {
 
     /// An owner accepts a value only when it has every body that lives with it.
     private func missingBodies(_ request: AcceptRequest) throws(StoreError) -> [BlobID]? {
+        if omitted.contains(.missing) { return nil }
         var missing: [BlobID] = []
         for body in request.value.bodies
         where !request.bodies.contains(where: { $0.id.blob == body }) {

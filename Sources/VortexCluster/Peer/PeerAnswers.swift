@@ -73,7 +73,9 @@ final class PeerAnswers: PeerResponder {
             let chunk = try decode(question) { (reader) throws(CodingError) in
                 try reader.readChunk(question.bulk)
             }
-            if let refusal = standing(chunk.id, question.epoch) { return .failure(refusal) }
+            if !book.omitted.contains(.chunkFence),
+                let refusal = standing(chunk.id, question.epoch)
+            { return .failure(refusal) }
             return done(await owner.put(chunk, epoch: question.epoch))
         case .getChunk, .findChunks, .collect: return try await chunk(kind, question)
         case .list, .uploads, .parts, .partition, .digests, .generation, .generations:

@@ -10,7 +10,9 @@ extension PeerAnswers {
     func scan(
         _ kind: WireKind, _ question: WireMessage
     ) async throws(CodingError) -> Result<Reply, OwnerFailure> {
-        if let refusal = standing(question.epoch) { return .failure(refusal) }
+        let isOfSync = kind == .partition || kind == .generations
+        let isFenced = !isOfSync || !book.omitted.contains(.syncFence)
+        if isFenced, let refusal = standing(question.epoch) { return .failure(refusal) }
         let reply: Result<Reply, OwnerFailure>
         switch kind {
         case .list:
@@ -43,7 +45,7 @@ extension PeerAnswers {
         case .digests: reply = try digests(question)
         default: reply = try await generation(kind, question)
         }
-        if let refusal = standing(question.epoch) { return .failure(refusal) }
+        if isFenced, let refusal = standing(question.epoch) { return .failure(refusal) }
         return reply
     }
 

@@ -91,7 +91,9 @@ extension ClusterNode {
         let lacking = place.quorum.owners.filter { owner in
             owner != node && lengths[owner]?[index] != visited.chunk.length
         }
-        if lacking.isEmpty {
+        let isDroppedEarly =
+            omitted.contains(.strayAll) && lacking.count < place.quorum.owners.count
+        if lacking.isEmpty || isDroppedEarly {
             if !place.isOwner { try await drop(visited, place, &walk, partition) }
             return
         }
@@ -122,7 +124,8 @@ extension ClusterNode {
         _ visited: Visited, _ place: LayoutView.Place, _ walk: inout Walk, _ partition: Partition
     ) async throws(ClusterError) {
         let now = view[partition]
-        guard now.epoch == place.epoch, !now.isOwner, !now.isMigrating else {
+        let isCurrent = now.epoch == place.epoch || omitted.contains(.strayEpoch)
+        guard isCurrent, !now.isOwner, !now.isMigrating else {
             walk.kept.insert(partition)
             walk.isWhole = false
             return
@@ -162,12 +165,12 @@ extension ClusterNode {
     ) async throws(ClusterError) {
         let node = node
         let reports = layout.ring.partitions.compactMap { partition -> Layout.Emptied? in
-            guard layout.sources(of: partition).contains(node), !kept.contains(partition) else {
-                return nil
-            }
+            let isEmpty = !kept.contains(partition) || book.omitted.contains(.emptyTrue)
+            guard layout.sources(of: partition).contains(node), isEmpty else { return nil }
             return .init(node: node, partition: partition, epoch: layout.epoch(of: partition))
         }
         guard !reports.isEmpty else { return }
-        try await council.propose { $0.emptied(reports) }
+        let omitted = book.omitted
+        try await council.propose { $0.emptied(reports, omitted: omitted) }
     }
 }

@@ -1,7 +1,7 @@
 /// The next layout, step by step. Each step raises the layout's epoch by one and takes over the new
 /// epoch only in the partitions that it changes; a step that changes nothing returns nil.
 extension Layout {
-    private func advanced() -> Layout {
+    func advanced() -> Layout {
         var next = self
         next.epoch = Epoch(generation: epoch.generation, number: epoch.number + 1)
         return next
@@ -46,6 +46,30 @@ extension Layout {
 
     public var isMigrating: Bool { !joints.isEmpty }
 
+    /// The joint epoch of all that migrates, once every owner has reported that it has synced for
+    /// this very one; nil before.
+    package func synced(
+        _ omitted: Omissions, _ reported: (NodeID) -> Epoch
+    ) -> Epoch? {
+        guard let joint = migrating.map({ epoch(of: $0) }).max(),
+            migrating.allSatisfy({ epoch(of: $0) == joint })
+        else { return nil }
+        var isAny = false
+        var isAll = true
+        for partition in migrating {
+            for owner in rowOwners(of: partition) {
+                let isReady =
+                    reported(owner) == joint
+                    || omitted.contains(.syncStay) && previousRowOwners(of: partition).contains(owner)
+                    || omitted.contains(.syncExact)
+                        && reported(owner) >= since(owner, in: partition) ?? joint
+                isAny = isAny || isReady
+                isAll = isAll && isReady
+            }
+        }
+        return isAll || isAny && omitted.contains(.allSynced) ? joint : nil
+    }
+
     /// Every owner of these partitions has reported `synced` for its joint epoch.
     public func finishing(_ partitions: [Partition]) -> Layout? {
         var next = advanced()
@@ -82,9 +106,12 @@ extension Layout {
 
     /// Drops these sources. A report of another epoch than the partition's very own says nothing:
     /// the node may have been an owner again since.
-    public func emptied(_ reports: [Emptied]) -> Layout? {
+    public func emptied(_ reports: [Emptied]) -> Layout? { emptied(reports, omitted: []) }
+
+    package func emptied(_ reports: [Emptied], omitted: Omissions) -> Layout? {
         var next = advanced()
-        for report in reports where report.epoch == epoch(of: report.partition) {
+        for report in reports
+        where report.epoch == epoch(of: report.partition) || omitted.contains(.emptyEpoch) {
             next.removeSources([report.node], of: report.partition)
         }
         return next.leftovers.count < leftovers.count ? next : nil
@@ -130,19 +157,22 @@ extension Layout {
         return needed
     }
 
-    private mutating func move(_ partition: Partition, to owners: [NodeID]) {
+    mutating func move(
+        _ partition: Partition, to owners: [NodeID], omitted: Omissions = []
+    ) {
         let former = holders(of: partition)
         guard former.map(\.node) != owners else { return }
         let joint = joint(of: partition)
         if let joint, joint.previous.map(\.node) == owners {
-            fallBack(partition, to: joint)
+            fallBack(partition, to: joint, omitted: omitted)
             return
         }
         let known = former + (joint?.previous ?? [])
         let new = owners.map { owner in
             known.first { $0.node == owner } ?? Holder(node: owner, since: epoch)
         }
-        let previous = joint?.previous ?? former
+        let isKept = !omitted.contains(.samePrevious)
+        let previous = isKept ? joint?.previous ?? former : former
         let dropped = former.map(\.node).filter { node in
             !owners.contains(node) && !previous.contains { $0.node == node }
         }
@@ -154,12 +184,19 @@ extension Layout {
             at: joints.partitioned { $0.partition < partition })
     }
 
-    private mutating func fallBack(_ partition: Partition, to joint: Joint) {
+    private mutating func fallBack(
+        _ partition: Partition, to joint: Joint, omitted: Omissions = []
+    ) {
         let dropped = owners(of: partition).filter { node in
             !joint.previous.contains { $0.node == node }
         }
-        settle(partition, sources: dropped)
-        setOwners(joint.previous, of: partition)
+        let former = holders(of: partition)
+        settle(partition, sources: omitted.contains(.fallbackSource) ? [] : dropped)
+        let back = joint.previous.map { holder in
+            let isNew = omitted.contains(.sincePrevious) && !former.contains(holder)
+            return isNew ? Holder(node: holder.node, since: epoch) : holder
+        }
+        setOwners(back, of: partition)
         removeSources(joint.previous.map(\.node), of: partition)
     }
 
