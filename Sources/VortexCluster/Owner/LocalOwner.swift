@@ -130,6 +130,7 @@ final class LocalOwner: Owner {
                 case .wait: continue
                 case .missing(let bodies): return .missing(bodies)
                 case .reject(let ballot): return .reject(ballot)
+                case .superseded(let ballot): return .superseded(ballot)
                 case .staleGeneration(let current): return .staleGeneration(current: current)
                 case .isThere, .refused: preconditionFailure("answers of install only")
                 case .journal(let row, let effects):
@@ -151,7 +152,7 @@ final class LocalOwner: Owner {
                 case .missing(let bodies): return .missing(bodies)
                 case .isThere: return .isThere
                 case .refused: return .refused
-                case .reject, .staleGeneration: preconditionFailure("answers of accept only")
+                case .reject, .superseded, .staleGeneration: preconditionFailure("answers of accept only")
                 case .journal(let row, let effects):
                     try await journal(request, row, effects)
                     return refusal(key, epoch).map { .failed($0) } ?? .installed
@@ -176,6 +177,7 @@ final class LocalOwner: Owner {
         case wait
         case missing([BlobID])
         case reject(Ballot)
+        case superseded(Ballot)
         case staleGeneration(UInt64)
         case isThere
         case refused
@@ -212,7 +214,11 @@ final class LocalOwner: Owner {
                     }
                 } else {
                     switch acceptor.onAccept(request.ballot, row: row) {
-                    case .reject(let ballot): return .success(.reject(ballot))
+                    case .reject(let ballot):
+                        let isBare = row?.isBare ?? true
+                        let known = isBare ? acceptor.horizon : row?.accepted ?? .none
+                        return .success(
+                            known >= request.ballot ? .superseded(ballot) : .reject(ballot))
                     case .accept(let ballot): promised = ballot
                     }
                 }

@@ -292,6 +292,9 @@ extension ByteWriter {
         case .staleGeneration(let current):
             write(UInt8(3))
             write(number: current)
+        case .superseded(let ballot):
+            write(UInt8(4))
+            write(ballot)
         case .failed(let failure): return failure
         }
         return nil

@@ -175,6 +175,10 @@ extension Coordinator {
             case .reject(let promised):
                 coordinator.observe(promised)
                 isRejected = true
+            case .superseded(let promised):
+                coordinator.observe(promised)
+                isRejected = true
+                mayTakeEffect = true
             case .missing: error = error ?? .damaged
             case .staleGeneration: error = .staleBucket
             case .failed(let failure):
