@@ -75,8 +75,9 @@ extension Layout {
         var next = advanced()
         for partition in partitions {
             guard let joint = joint(of: partition) else { continue }
-            let owners = owners(of: partition)
-            let former = joint.previous.map(\.node).filter { !owners.contains($0) }
+            let owners = rowOwners(of: partition)
+            let former = joint.previous.prefix(replicas).map(\.node)
+                .filter { !owners.contains($0) }
             next.settle(partition, sources: former)
         }
         return next.joints == joints ? nil : next
@@ -168,17 +169,24 @@ extension Layout {
             return
         }
         let known = former + (joint?.previous ?? [])
-        let new = owners.map { owner in
-            known.first { $0.node == owner } ?? Holder(node: owner, since: epoch)
+        // The run that `since` begins is one of holding rows and copies: who stands behind the
+        // first `replicas` drops them, and comes back among those as if it were new.
+        let held = (former.prefix(replicas) + (joint?.previous.prefix(replicas) ?? [])).map(\.node)
+        let new = owners.enumerated().map { place, owner in
+            let holder = place >= replicas || held.contains(owner)
+            return holder
+                ? known.first { $0.node == owner } ?? Holder(node: owner, since: epoch)
+                : Holder(node: owner, since: epoch)
         }
         let isKept = !omitted.contains(.samePrevious)
         let previous = isKept ? joint?.previous ?? former : former
-        let dropped = former.map(\.node).filter { node in
-            !owners.contains(node) && !previous.contains { $0.node == node }
+        let rowOwners = owners.prefix(replicas)
+        let dropped = former.prefix(replicas).map(\.node).filter { node in
+            !rowOwners.contains(node) && !previous.prefix(replicas).contains { $0.node == node }
         }
         settle(partition, sources: dropped)
         setOwners(new, of: partition)
-        removeSources(owners, of: partition)
+        removeSources(Array(rowOwners), of: partition)
         joints.insert(
             Joint(partition: partition, previous: previous),
             at: joints.partitioned { $0.partition < partition })
@@ -187,9 +195,8 @@ extension Layout {
     private mutating func fallBack(
         _ partition: Partition, to joint: Joint, omitted: Omissions = []
     ) {
-        let dropped = owners(of: partition).filter { node in
-            !joint.previous.contains { $0.node == node }
-        }
+        let rowOwners = joint.previous.prefix(replicas).map(\.node)
+        let dropped = self.rowOwners(of: partition).filter { !rowOwners.contains($0) }
         let former = holders(of: partition)
         settle(partition, sources: omitted.contains(.fallbackSource) ? [] : dropped)
         let back = joint.previous.map { holder in
@@ -197,7 +204,7 @@ extension Layout {
             return isNew ? Holder(node: holder.node, since: epoch) : holder
         }
         setOwners(back, of: partition)
-        removeSources(joint.previous.map(\.node), of: partition)
+        removeSources(rowOwners, of: partition)
     }
 
     /// The partition is stable, at the new epoch, with these sources besides those it has.
