@@ -107,7 +107,8 @@ extension ClusterNode {
         repeat {
             let asked =
                 other == node
-                ? coordinator.owner.page(of: partition, after: after, limit: Self.pageRows)
+                ? await coordinator.owner.settledPage(
+                    of: partition, after: after, limit: Self.pageRows)
                 : await peers.page(
                     other, of: partition, after: after, limit: Self.pageRows, epoch: view.epoch)
             guard view[partition].epoch == joint else { throw .noQuorum }

@@ -126,8 +126,9 @@ final class LocalOwner: Owner {
         do throws(StoreError) {
             while true {
                 await slots.settle(key)
-                switch try begin(request, isInstall: false) {
+                switch try begin(request, isInstall: false, epoch) {
                 case .wait: continue
+                case .failed(let failure): return .failed(failure)
                 case .missing(let bodies): return .missing(bodies)
                 case .reject(let ballot): return .reject(ballot)
                 case .superseded(let ballot): return .superseded(ballot)
@@ -147,8 +148,9 @@ final class LocalOwner: Owner {
         do throws(StoreError) {
             while true {
                 await slots.settle(key)
-                switch try begin(request, isInstall: true) {
+                switch try begin(request, isInstall: true, epoch) {
                 case .wait: continue
+                case .failed(let failure): return .failed(failure)
                 case .missing(let bodies): return .missing(bodies)
                 case .isThere: return .isThere
                 case .refused: return .refused
@@ -175,6 +177,7 @@ final class LocalOwner: Owner {
 
     private enum WriteStep {
         case wait
+        case failed(OwnerFailure)
         case missing([BlobID])
         case reject(Ballot)
         case superseded(Ballot)
@@ -184,9 +187,11 @@ final class LocalOwner: Owner {
         case journal(StoredRow, RowEffects)
     }
 
-    /// Checks the request, and where it may be journaled marks the row.
+    /// Checks the request, and where it may be journaled marks the row. The epoch is looked at here
+    /// again, since the layout may have changed while the row was waited for: what begins is either
+    /// seen by `settleAll`, or refused.
     private func begin(
-        _ request: AcceptRequest, isInstall: Bool
+        _ request: AcceptRequest, isInstall: Bool, _ epoch: Epoch
     ) throws(StoreError) -> WriteStep {
         let key = request.key
         if !isInstall || !omitted.contains(.syncBodies),
@@ -195,6 +200,7 @@ final class LocalOwner: Owner {
         let place = book.view[key]
         let result = slots.with(key) { table -> Result<WriteStep, StoreError> in
             if table.slots[key]?.isJournaling == true { return .success(.wait) }
+            if let failure = refusal(key, epoch) { return .success(.failed(failure)) }
             do throws(StoreError) {
                 if let generation = request.generation,
                     let current = try generations.current(of: key.bucket), generation < current
@@ -262,17 +268,20 @@ final class LocalOwner: Owner {
     func purge(_ key: RowKey, _ ballot: Ballot, epoch: Epoch) async -> OwnerFailure? {
         if let failure = refusal(key, epoch) { return failure }
         guard !book.view[key].isMigrating || omitted.contains(.purgeStable) else { return .busy }
-        do throws(StoreError) { _ = try await purge(key, ballot) } catch {
+        do throws(StoreError) { _ = try await purge(key, ballot, epoch) } catch {
             return OwnerFailure(error)
         }
         return refusal(key, epoch)
     }
 
     /// Rule 8; false where the row is not that tombstone any more.
-    private func purge(_ key: RowKey, _ ballot: Ballot) async throws(StoreError) -> Bool {
+    private func purge(
+        _ key: RowKey, _ ballot: Ballot, _ epoch: Epoch
+    ) async throws(StoreError) -> Bool {
         await slots.settle(key)
         let result = slots.with(key) { table -> Result<Ballot?, StoreError> in
             if table.slots[key]?.isJournaling == true { return .success(nil) }
+            if refusal(key, epoch) != nil { return .success(nil) }
             do throws(StoreError) {
                 let row = Self.row(try stored(key), table.slots[key])
                 guard case .purge(let horizon) = try acceptor(of: key).onPurge(ballot, row: row)

@@ -101,6 +101,16 @@ final class RowSlots: Sendable {
         for wake in waiters { wake.resume() }
     }
 
+    /// Returns once everything that is being journaled now has ended.
+    func settleAll() async {
+        for shard in shards {
+            let keys = shard.table.withLock { table in
+                table.slots.filter(\.value.isJournaling).keys.sorted()
+            }
+            for key in keys { await settle(key) }
+        }
+    }
+
     /// Returns once every accept of the bucket's rows that is being journaled now has ended.
     func drain(bucket: BucketID) async {
         for shard in shards {

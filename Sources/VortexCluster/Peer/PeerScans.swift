@@ -39,7 +39,7 @@ extension PeerAnswers {
                     try reader.readCount(max: 4_096)
                 )
             }
-            reply = owner.page(
+            reply = await owner.settledPage(
                 of: try known(partition), after: after.isEmpty ? nil : after, limit: max(1, limit)
             ).map { Reply(head: $0.encoded) }
         case .digests: reply = try digests(question)
