@@ -50,6 +50,7 @@ extension ClusterNode {
                 // Its record does not verify: its bytes are asked for elsewhere when they are read.
                 coordinator.owed.add(chunk.id, to: node)
                 walk.isWhole = false
+                walk.kept.insert(view.ring.partition(of: chunk.id))
                 continue
             }
             if try livesWithRow(chunk, owner) { continue }
@@ -97,8 +98,11 @@ extension ClusterNode {
             if !place.isOwner { try await drop(visited, place, &walk, partition) }
             return
         }
-        // A body that no row names is copied nowhere.
-        if try await !isNamed(visited, &walk) { return }
+        // A body that no row names is copied nowhere; but a node that has it is not empty.
+        if try await !isNamed(visited, &walk) {
+            if !place.isOwner { walk.kept.insert(partition) }
+            return
+        }
         var isEverywhere = true
         for owner in lacking {
             let isThere =
