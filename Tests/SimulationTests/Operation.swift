@@ -126,6 +126,34 @@ final class Box<Value: Sendable>: Sendable {
     init(_ value: Value) { self.value = Mutex(value) }
     var now: Value { value.withLock { $0 } }
     func set(_ new: Value) { value.withLock { $0 = new } }
+    func update(_ body: (inout Value) -> Void) { value.withLock { body(&$0) } }
+}
+
+/// Holds up disks while it is closed.
+final class Gate: Sendable {
+    private struct State {
+        var isClosed = false
+        var waiting: [CheckedContinuation<Void, Never>] = []
+    }
+    private let state = Mutex(State())
+    func close() { state.withLock { $0.isClosed = true } }
+    func open() {
+        let waiting = state.withLock { state in
+            defer { state = State() }
+            return state.waiting
+        }
+        for wake in waiting { wake.resume() }
+    }
+    func pass() async {
+        guard state.withLock({ $0.isClosed }) else { return }
+        await withCheckedContinuation { wake in
+            let isOpen = state.withLock { state in
+                if state.isClosed { state.waiting.append(wake) }
+                return !state.isClosed
+            }
+            if isOpen { wake.resume() }
+        }
+    }
 }
 
 /// A wall clock that stands where the script sets it: ballots show it. Sleeping is virtual.
@@ -142,6 +170,7 @@ final class ScriptClock: Clock {
         }
     }
     func set(_ value: UInt64) { milliseconds.withLock { $0 = value } }
+    func advance(_ value: UInt64) { milliseconds.withLock { $0 += value } }
 }
 
 /// The first number becomes the node's id.

@@ -12,7 +12,10 @@ import VortexStore
 final class Script {
     typealias Flow = [WireKind: [Int]]
 
-    let executor = SimulatedExecutor(seed: 1)
+    let executor: SimulatedExecutor
+    /// Of all disks.
+    let gate = Gate()
+    let bucketID = Box(BucketID.zero)
     let network: HeldNetwork
     let omitted: Omissions
     let bits: UInt8
@@ -35,7 +38,8 @@ final class Script {
         var node: ClusterNode
     }
 
-    init(owners: [Int], omitted: Omissions, bits: UInt8 = 0) {
+    init(owners: [Int], omitted: Omissions, bits: UInt8 = 0, seed: UInt64 = 1) {
+        executor = SimulatedExecutor(seed: seed)
         self.omitted = omitted
         self.bits = bits
         network = HeldNetwork(executor: executor)
@@ -46,12 +50,13 @@ final class Script {
         }
         var first = Layout(
             cluster: Self.cluster, members: members, ring: Ring(bits: bits), replicas: 3)
+        first.council = [Self.id(99)]
         for partition in first.ring.partitions {
             first.setOwners(
                 owners.map { Layout.Holder(node: Self.id($0), since: first.epoch) }, of: partition)
         }
         layout = first
-        for owner in owners { _ = machine(owner) }
+        for owner in owners + (bits == 0 ? [] : [99]) { _ = machine(owner) }
     }
 
     static func id(_ number: Int) -> NodeID { NodeID(UInt64(number) * 2 + 1) }
@@ -96,7 +101,9 @@ final class Script {
     func machine(_ number: Int) -> Machine {
         if let machine = nodes[number] { return machine }
         let clock = ScriptClock(executor: executor)
-        let machine = open(number, MemoryDisk(capacityBytes: 1 << 32), MemoryIndex(), clock, boot: 1)
+        let gate = gate
+        let disk = MemoryDisk(capacityBytes: 1 << 32) { _ in await gate.pass() }
+        let machine = open(number, disk, MemoryIndex(), clock, boot: 1)
         let (node, layout) = (machine.node, layout)
         run { await Self.expecting { try await node.book.note(layout) } }
         nodes[number] = machine
@@ -104,6 +111,15 @@ final class Script {
     }
 
     func node(_ number: Int) -> ClusterNode { machine(number).node }
+
+    var opened: [Int] { nodes.keys.sorted() }
+
+    /// The newest layout that any node knows: one of them may have changed it.
+    func refreshLayout() {
+        for machine in nodes.values where machine.node.layout.epoch > layout.epoch {
+            layout = machine.node.layout
+        }
+    }
 
     private func open(
         _ number: Int, _ disk: MemoryDisk, _ index: MemoryIndex, _ clock: ScriptClock,

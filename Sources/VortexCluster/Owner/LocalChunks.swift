@@ -7,7 +7,7 @@ extension LocalOwner {
     /// that none counts on a node that has since reported that it holds nothing.
     func put(_ chunk: ChunkWrite, epoch: Epoch) async -> OwnerFailure? {
         let partition = book.view.ring.partition(of: chunk.id)
-        let isFenced = !omitted.contains(.chunkFence)
+        let isFenced = !omitted.contains(.chunkFence) && !omitted.contains(.strayEpoch)
         if isFenced, let failure = refusal(partition, epoch) { return failure }
         let counts =
             book.view[partition].isOwner || omitted.contains(.ownerCounts) || !isFenced

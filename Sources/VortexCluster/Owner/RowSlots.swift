@@ -41,9 +41,11 @@ final class RowSlots: Sendable {
 
     init() { shards = (0..<Self.shardCount).map { _ in Shard() } }
 
-    private func shard(_ key: RowKey) -> Shard {
-        shards[key.key.reduce(key.key.count) { $0 &* 31 &+ Int($1) } & (Self.shardCount - 1)]
+    static func shard(of key: RowKey) -> Int {
+        key.key.reduce(key.key.count) { $0 &* 31 &+ Int($1) } & (shardCount - 1)
     }
+
+    private func shard(_ key: RowKey) -> Shard { shards[Self.shard(of: key)] }
 
     func with<Value>(_ key: RowKey, _ body: (inout Table) -> Value) -> Value {
         shard(key).table.withLock { body(&$0) }

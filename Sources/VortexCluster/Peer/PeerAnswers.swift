@@ -73,9 +73,11 @@ final class PeerAnswers: PeerResponder {
             let chunk = try decode(question) { (reader) throws(CodingError) in
                 try reader.readChunk(question.bulk)
             }
-            if !book.omitted.contains(.chunkFence),
-                let refusal = standing(chunk.id, question.epoch)
-            { return .failure(refusal) }
+            let omitted = book.omitted
+            let isFenced = !omitted.contains(.chunkFence) && !omitted.contains(.strayEpoch)
+            if isFenced, let refusal = standing(chunk.id, question.epoch) {
+                return .failure(refusal)
+            }
             return done(await owner.put(chunk, epoch: question.epoch))
         case .getChunk, .findChunks, .collect: return try await chunk(kind, question)
         case .list, .uploads, .parts, .partition, .digests, .generation, .generations:

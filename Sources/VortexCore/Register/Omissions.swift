@@ -138,8 +138,6 @@ package enum Rule: UInt8, CaseIterable, Sendable {
     case collectWrites
     /// In the order in which names move: part, upload, object.
     case collectOrder
-    /// A delete record beats later copies.
-    case deleteRecord
     /// Abort is refused once completing.
     case abortRefused
     /// Whoever finds it completing finishes it.
