@@ -145,7 +145,14 @@ struct LayoutTests {
         _ layout: Layout, _ generator: inout SeededGenerator
     ) -> Layout? {
         let some = layout.ring.partitions.filter { _ in Bool.random(using: &generator) }
-        switch Int.random(in: 0..<4, using: &generator) {
+        let anyone = layout.members.randomElement(using: &generator)?.id ?? NodeID(0)
+        switch Int.random(in: 0..<8, using: &generator) {
+        case 4: return layout.withdrawing(anyone)
+        case 5: return layout.returning(anyone)
+        case 6: return layout.finishing(layout.migrating)
+        case 7:
+            let id = UInt64.random(in: 100..<1_000, using: &generator)
+            return layout.replacing(anyone, with: member(id))
         case 0: return layout.finishing(some)
         case 1: return layout.fallingBack(some)
         case 2:

@@ -53,6 +53,7 @@ public final class ClusterNode: Sendable {
     let options: ClusterOptions
     let place: MemberPlace
     let book: LayoutBook
+    let fence: Fence
     let peers: Peers
     let council: LayoutRegister
     let coordinator: Coordinator
@@ -71,7 +72,8 @@ public final class ClusterNode: Sendable {
     var omitted: Omissions { book.omitted }
     var now: UInt64 { clock.wallMilliseconds }
     var view: LayoutView { book.view }
-    var layout: Layout { book.view.layout }
+    /// The newest layout that this node knows.
+    public var layout: Layout { book.view.layout }
 
     /// What answers peers' questions; to be served from before `enter` on.
     public var service: any PeerResponder { answers }
@@ -86,10 +88,12 @@ public final class ClusterNode: Sendable {
         self.options = options
         self.place = place
         self.book = book
+        let fence = owner.fence
+        self.fence = fence
         let peers = Peers(book: book, transport: transport, clock: clock)
         self.peers = peers
         council = LayoutRegister(
-            store: store, book: book, peers: peers, clock: clock, entropy: entropy)
+            store: store, book: book, fence: fence, peers: peers, clock: clock, entropy: entropy)
         coordinator = Coordinator(
             owner: owner, peers: peers, owed: OwedCopies(), clock: clock, entropy: entropy)
         chunks = Chunks(coordinator: coordinator, store: store)
@@ -98,7 +102,7 @@ public final class ClusterNode: Sendable {
         startedMilliseconds = started
         let progress = progress
         answers = PeerAnswers(owner: owner, council: council) {
-            NodeReport(store.usage, progress, started: started).encoded
+            NodeReport(store.usage, progress, book.view, fence, started: started).encoded
         }
         buffers = BufferPool(limitBytes: options.bufferBytes)
     }
@@ -112,6 +116,7 @@ public final class ClusterNode: Sendable {
         let book: LayoutBook
         let owner: LocalOwner
         do throws(StoreError) {
+            let fence = try await Fence.open(store)
             book = try await LayoutBook.open(
                 store,
                 first: Layout.single(
@@ -120,7 +125,7 @@ public final class ClusterNode: Sendable {
                     weightBytes: max(1, place.weightBytes), boot: 0,
                     ring: Ring(bits: options.partitionBits)),
                 omitted: options.omitted)
-            owner = try LocalOwner(store: store, book: book, clock: clock)
+            owner = try LocalOwner(store: store, book: book, fence: fence, clock: clock)
         } catch { throw ClusterError(error) }
         return ClusterNode(
             store: store, clock: clock, entropy: entropy, options: options, place: place,

@@ -65,7 +65,10 @@ final class PeerAnswers: PeerResponder {
         case .councilPrepare, .councilAccept: return try await vote(kind, question)
         default: break
         }
-        guard isOpen.load(ordering: .acquiring) else { return .failure(.notOwner) }
+        // At a member's address there may be another node by now: who is not listed is not meant.
+        guard isOpen.load(ordering: .acquiring), book.view.layout.member(owner.node) != nil else {
+            return .failure(.notOwner)
+        }
         switch kind {
         case .read, .prepare, .accept, .install, .purge:
             return try await register(kind, question)
@@ -131,7 +134,8 @@ final class PeerAnswers: PeerResponder {
         var writer = ByteWriter(reserving: 32)
         writer.write(book.view.epoch)
         writer.write(synced.withLock { $0 })
-        writer.write(UInt8(isOpen.load(ordering: .acquiring) ? 1 : 0))
+        let isOpen = isOpen.load(ordering: .acquiring)
+        writer.write(UInt8((isOpen ? 1 : 0) | (owner.fenced == nil ? 0 : 2)))
         return writer.bytes
     }
 
@@ -175,11 +179,12 @@ final class PeerAnswers: PeerResponder {
                 key, generation: generation == 0 ? nil : generation, epoch: epoch)
             if let failure = writer.write(answer) { return .failure(failure) }
         case .prepare:
-            let (key, ballot) = try decode(question) { (reader) throws(CodingError) in
-                (try reader.readRowKey(), try reader.readBallot())
+            let (key, ballot, generation) = try decode(question) { (reader) throws(CodingError) in
+                (try reader.readRowKey(), try reader.readBallot(), try reader.readNumber())
             }
             if let refusal = standing(key, epoch) { return .failure(refusal) }
-            let answer = await owner.prepare(key, ballot, epoch: epoch)
+            let answer = await owner.prepare(
+                key, ballot, generation: generation == 0 ? nil : generation, epoch: epoch)
             if let failure = writer.write(answer) { return .failure(failure) }
         case .purge:
             let (key, ballot) = try decode(question) { (reader) throws(CodingError) in
@@ -277,6 +282,9 @@ extension ByteWriter {
             write(UInt8(1))
             write(ballot)
         case .tooFarAhead: write(UInt8(2))
+        case .staleGeneration(let current):
+            write(UInt8(3))
+            write(number: current)
         case .failed(let failure): return failure
         }
         return nil

@@ -13,6 +13,7 @@ extension PeerAnswers {
         let isOfSync = kind == .partition || kind == .generations
         let isFenced = !isOfSync || !book.omitted.contains(.syncFence)
         if isFenced, let refusal = standing(question.epoch) { return .failure(refusal) }
+        if let refusal = owner.fenced { return .failure(refusal) }
         let reply: Result<Reply, OwnerFailure>
         switch kind {
         case .list:

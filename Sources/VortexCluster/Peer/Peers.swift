@@ -12,6 +12,8 @@ final class Peers: Sendable {
         /// Of reads, smoothed: an eighth of each new one.
         var latencyNanoseconds: UInt64 = 1_000_000
         var isSuspect = false
+        /// It says that it answers for no rows.
+        var isFenced = false
         /// The joint epoch for which it says that it has synced.
         var synced = Epoch.zero
         /// It has answered again after a silence: what it may have missed must be looked for.
@@ -25,6 +27,9 @@ final class Peers: Sendable {
 
     /// Registers and chunks: past it the peer counts as silent.
     static let answerMilliseconds: UInt64 = 4_000
+    /// Heartbeats. Who answers a question later than this has been silent; a hedge's time-out,
+    /// which is much shorter, says nothing about who is only slow.
+    static let patienceMilliseconds: UInt64 = 900
     /// Scans look at many rows.
     static let scanMilliseconds: UInt64 = 10_000
     static let suspectAfterMilliseconds: UInt64 = 1_800
@@ -47,6 +52,7 @@ final class Peers: Sendable {
         let indices = nodes.indices.sorted { left, right in
             let (one, other) = (known[left], known[right])
             if one.isSuspect != other.isSuspect { return other.isSuspect }
+            if one.isFenced != other.isFenced { return other.isFenced }
             let (fast, slow) = (
                 one.latencyNanoseconds / 500_000, other.latencyNanoseconds / 500_000
             )
@@ -89,8 +95,12 @@ final class Peers: Sendable {
         }
     }
 
-    func note(_ node: NodeID, synced: Epoch) {
-        health.withLock { $0[node, default: Health()].synced = synced }
+    /// What a heartbeat says.
+    func note(_ node: NodeID, synced: Epoch, isFenced: Bool) {
+        health.withLock { table in
+            table[node, default: Health()].synced = synced
+            table[node, default: Health()].isFenced = isFenced
+        }
     }
 
     func synced(_ node: NodeID) -> Epoch { health.withLock { $0[node]?.synced ?? .zero } }
@@ -175,7 +185,10 @@ final class Peers: Sendable {
             case .busy: return .failure(.busy)
             case .cancelled: return .failure(.lost)
             case .lost:
-                missed(node)
+                let waited = (clock.monotonicNanoseconds - start) / 1_000_000
+                if waited < milliseconds || milliseconds >= Self.patienceMilliseconds {
+                    missed(node)
+                }
                 return .failure(.lost)
             }
         }

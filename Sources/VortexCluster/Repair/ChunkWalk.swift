@@ -11,6 +11,8 @@ extension ClusterNode {
         /// The blob asked about last, and whether a row names it.
         var blob: BlobID?
         var isNamed = false
+        /// As a body that lives with its row.
+        var isRowBody = false
         var isWhole = true
         var strays: UInt64 = 0
         /// Partitions in which a stray was found.
@@ -40,6 +42,10 @@ extension ClusterNode {
     private struct Visited {
         var chunk: StoredChunk
         var owner: RowKey
+
+        /// Of a PUT of one chunk or less, or the first chunk of a larger one.
+        var mayBeRowBody: Bool { chunk.id.index == 0 && owner.kind == .object }
+        var isRowBody: Bool { mayBeRowBody && chunk.length < Limits.chunkBytes }
     }
 
     private func visit(_ page: [StoredChunk], _ walk: inout Walk) async throws(ClusterError) {
@@ -89,18 +95,29 @@ extension ClusterNode {
             }
             return
         }
+        if visited.isRowBody {
+            // What no row names is its collector's.
+            guard try await isNamed(visited, &walk) else { return }
+            return try await visitBody(visited, at: index, lengths, &walk)
+        }
         let lacking = place.quorum.owners.filter { owner in
             owner != node && lengths[owner]?[index] != visited.chunk.length
         }
         let isDroppedEarly =
             omitted.contains(.strayAll) && lacking.count < place.quorum.owners.count
-        if lacking.isEmpty || isDroppedEarly {
+        let isAtRow = visited.mayBeRowBody && view[visited.owner].since != nil
+        if lacking.isEmpty && !isAtRow || isDroppedEarly {
             if !place.isOwner { try await drop(visited, place, &walk, partition) }
             return
         }
         // A body that no row names is copied nowhere; but a node that has it is not empty.
         if try await !isNamed(visited, &walk) {
             if !place.isOwner { walk.kept.insert(partition) }
+            return
+        }
+        if walk.isRowBody { return try await visitBody(visited, at: index, lengths, &walk) }
+        if lacking.isEmpty {
+            if !place.isOwner { try await drop(visited, place, &walk, partition) }
             return
         }
         var isEverywhere = true
@@ -121,6 +138,23 @@ extension ClusterNode {
             walk.strays += 1
             walk.kept.insert(partition)
         }
+    }
+
+    /// A body that lives with its row, which is not here, or does not name it here yet: the row's
+    /// owners get it together with the row, and nobody else keeps it.
+    private func visitBody(
+        _ visited: Visited, at index: Int, _ lengths: [NodeID: [Int]], _ walk: inout Walk
+    ) async throws(ClusterError) {
+        let partition = view.ring.partition(of: visited.owner)
+        let place = view[partition]
+        guard place.since == nil else { return }
+        let isEverywhere = place.quorum.owners.allSatisfy { owner in
+            lengths[owner]?[index] == visited.chunk.length
+        }
+        if isEverywhere { return try await drop(visited, place, &walk, partition) }
+        walk.isWhole = false
+        walk.strays += 1
+        walk.kept.insert(partition)
     }
 
     /// Lets go of a stray that all owners have, at the epoch at which they were asked.
@@ -149,8 +183,11 @@ extension ClusterNode {
         if walk.blob == blob { return walk.isNamed }
         let unnamed = UnnamedBlob(blob: blob, owner: visited.owner, sinceMilliseconds: 0)
         var isNamed = active.find(UploadID(of: blob)) != nil
+        var isRowBody = false
         for key in unnamed.rowsToAsk where !isNamed {
-            isNamed = try await coordinator.read(key).names(blob)
+            let content = try await coordinator.read(key)
+            isNamed = content.names(blob)
+            isRowBody = content.rowBodies.contains(blob)
         }
         if !isNamed, let since = owedDeletes.unnamed(blob, now: now),
             now > since + 2 * options.collectDelayMilliseconds
@@ -159,6 +196,7 @@ extension ClusterNode {
         }
         walk.blob = blob
         walk.isNamed = isNamed
+        walk.isRowBody = isRowBody
         return isNamed
     }
 

@@ -9,7 +9,9 @@ extension Layout {
 
     /// The members are now these; owners follow by `Assignment`. Members that are still needed
     /// (owners before the change, sources) stay listed, and are dead where the new list lacks them.
+    /// nil while somebody is out of its places to resync: they are kept for it.
     public func reassigning(to wanted: [Member]) -> Layout? {
+        guard !members.contains(where: { $0.state == .resyncing }) else { return nil }
         var next = advanced()
         next.adopt(wanted.sorted { $0.id < $1.id })
         guard next.members.count <= Self.membersMax,
@@ -70,24 +72,34 @@ extension Layout {
         return isAll || isAny && omitted.contains(.allSynced) ? joint : nil
     }
 
-    /// Every owner of these partitions has reported `synced` for its joint epoch.
+    /// Every owner of these partitions has reported `synced` for its joint epoch. Former owners
+    /// become sources, but not those whose disks are gone.
     public func finishing(_ partitions: [Partition]) -> Layout? {
         var next = advanced()
         for partition in partitions {
             guard let joint = joint(of: partition) else { continue }
-            let owners = rowOwners(of: partition)
-            let former = joint.previous.prefix(replicas).map(\.node)
-                .filter { !owners.contains($0) }
+            let placed = owners(of: partition).prefix(replicas)
+            let former = joint.previous.prefix(replicas).map(\.node).filter { node in
+                !placed.contains(node) && member(node)?.state != .replaced
+            }
             next.settle(partition, sources: former)
         }
-        return next.joints == joints ? nil : next
+        guard next.joints != joints else { return nil }
+        next.forgetReplaced()
+        return next
     }
 
-    /// These partitions return to their previous owners alone; none where one of those is gone.
+    /// These partitions return to their previous owners alone; none where one of those is gone, or
+    /// may have lost rows.
     public func fallingBack(_ partitions: [Partition]) -> Layout? {
         var next = advanced()
         for partition in partitions {
-            guard let joint = joint(of: partition) else { continue }
+            guard let joint = joint(of: partition),
+                joint.previous.allSatisfy({ holder in
+                    let state = member(holder.node)?.state
+                    return state != .replaced && state != .resyncing
+                })
+            else { continue }
             next.fallBack(partition, to: joint)
         }
         return next.joints == joints ? nil : next
@@ -128,7 +140,7 @@ extension Layout {
         let listed = Set(wanted.map(\.id))
         var merged = wanted
         for var former in members where !listed.contains(former.id) {
-            former.state = .dead
+            if former.state != .replaced { former.state = .dead }
             merged.append(former)
         }
         relist(merged)
@@ -140,7 +152,16 @@ extension Layout {
         relist(members.filter { kept.contains($0.id) })
     }
 
-    private mutating func relist(_ list: [Member]) {
+    /// Drops replaced members that no joint epoch names any more.
+    mutating func forgetReplaced() {
+        let needed = needed()
+        guard members.contains(where: { $0.state == .replaced && !needed.contains($0.id) }) else {
+            return
+        }
+        relist(members.filter { $0.state != .replaced || needed.contains($0.id) })
+    }
+
+    mutating func relist(_ list: [Member]) {
         let former = members
         members = list.sorted { $0.id < $1.id }
         let renumbered = former.map { index(of: $0.id).map { UInt16($0) } ?? Self.none }
@@ -171,7 +192,8 @@ extension Layout {
         let known = former + (joint?.previous ?? [])
         // The run that `since` begins is one of holding rows and copies: who stands behind the
         // first `replicas` drops them, and comes back among those as if it were new.
-        let held = (former.prefix(replicas) + (joint?.previous.prefix(replicas) ?? [])).map(\.node)
+        let rows = rowHolders(of: partition) + (joint?.previous.prefix(replicas) ?? [])
+        let held = rows.map(\.node)
         let new = owners.enumerated().map { place, owner in
             let holder = place >= replicas || held.contains(owner)
             return holder
@@ -179,24 +201,27 @@ extension Layout {
                 : Holder(node: owner, since: epoch)
         }
         let isKept = !omitted.contains(.samePrevious)
-        let previous = isKept ? joint?.previous ?? former : former
-        let rowOwners = owners.prefix(replicas)
+        let previous =
+            isKept ? joint?.previous ?? voters(of: partition) : voters(of: partition)
+        let placed = owners.prefix(replicas)
         let dropped = former.prefix(replicas).map(\.node).filter { node in
-            !rowOwners.contains(node) && !previous.prefix(replicas).contains { $0.node == node }
+            !placed.contains(node) && !previous.prefix(replicas).contains { $0.node == node }
         }
         settle(partition, sources: dropped)
         setOwners(new, of: partition)
-        removeSources(Array(rowOwners), of: partition)
-        joints.insert(
-            Joint(partition: partition, previous: previous),
-            at: joints.partitioned { $0.partition < partition })
+        removeSources(Array(placed), of: partition)
+        insert(Joint(partition: partition, previous: previous))
+    }
+
+    mutating func insert(_ joint: Joint) {
+        joints.insert(joint, at: joints.partitioned { $0.partition < joint.partition })
     }
 
     private mutating func fallBack(
         _ partition: Partition, to joint: Joint, omitted: Omissions = []
     ) {
-        let rowOwners = joint.previous.prefix(replicas).map(\.node)
-        let dropped = self.rowOwners(of: partition).filter { !rowOwners.contains($0) }
+        let placed = joint.previous.prefix(replicas).map(\.node)
+        let dropped = owners(of: partition).prefix(replicas).filter { !placed.contains($0) }
         let former = holders(of: partition)
         settle(partition, sources: omitted.contains(.fallbackSource) ? [] : dropped)
         let back = joint.previous.map { holder in
@@ -204,11 +229,11 @@ extension Layout {
             return isNew ? Holder(node: holder.node, since: epoch) : holder
         }
         setOwners(back, of: partition)
-        removeSources(rowOwners, of: partition)
+        removeSources(placed, of: partition)
     }
 
     /// The partition is stable, at the new epoch, with these sources besides those it has.
-    private mutating func settle(_ partition: Partition, sources: [NodeID]) {
+    mutating func settle(_ partition: Partition, sources: [NodeID]) {
         let joint = joints.partitioned { $0.partition < partition }
         if joint < joints.count, joints[joint].partition == partition {
             joints.remove(at: joint)
