@@ -69,6 +69,9 @@ public final class Store: Sendable {
         shared = try await SharedMark(disk: disk)
     }
 
+    /// The journal position that the next record gets: all before it is durable.
+    public var position: UInt64 { gauges.position }
+
     /// Damage behind which rows, notes, ceilings and horizons may be hidden that the index lacks,
     /// found at this start or at an earlier one.
     public var hiding: [DamagedRegion] { gauges.damaged.filter(\.mayHideRows) }

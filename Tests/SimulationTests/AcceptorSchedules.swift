@@ -19,7 +19,11 @@ extension Script {
                 bucket: BucketID(high: 9, low: 9),
                 key: (0..<4).map { UInt8(truncatingIfNeeded: filler >> ($0 * 8)) })
         }.filter { RowSlots.shard(of: $0) == shard }
-        run { for key in others { _ = await owner.prepare(key, ballot, epoch: epoch) } }
+        run {
+            for key in others {
+                _ = await owner.prepare(key, ballot, generation: nil, epoch: epoch)
+            }
+        }
     }
 
     fileprivate func thenLower() {

@@ -98,6 +98,34 @@ struct DamagedJournalTests {
         }
     }
 
+    /// As after a disk that lied about its syncs: recovery takes what is left for all there was.
+    @Test(arguments: 1...3 as ClosedRange<UInt64>)
+    func `a journal that ends before what others have seen of it fences`(seed: UInt64) {
+        FleetRun(seed: seed, nodes: 3).run { fleet in
+            await fleet.createBucket()
+            for key in ["before", "behind"] { await fleet.put(key, by: 0) }
+            await fleet.expectSettled()
+            fleet.hold(0)
+            let before = fleet.journalEnd(2)
+            for key in Self.keys { await fleet.put(key, by: 2) }
+            await fleet.rest(milliseconds: 2_000)
+            fleet.hold(2)
+            let after = fleet.journalEnd(2)
+            fleet.nodes[2].loseIndex()
+            fleet.rot(2, in: after.segment, from: before.end, to: after.end)
+            fleet.free(0)
+            fleet.free(2)
+            if await !fleet.waits({ fleet.nodes[2].isUp }) { fleet.verdict.fail("2 is not up") }
+            fleet.hold(1)
+            await fleet.rest(milliseconds: 3_000)
+            for by in [0, 2] {
+                for key in Self.keys { await fleet.expectNothingFalse(key, by: by) }
+            }
+            fleet.free(1)
+            await Self.expectWhole(fleet)
+        }
+    }
+
     @Test(arguments: 1...3 as ClosedRange<UInt64>)
     func `chunks stay where they are while their node is out of its places`(seed: UInt64) {
         FleetRun(seed: seed, nodes: 3).run { fleet in

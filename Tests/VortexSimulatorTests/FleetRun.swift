@@ -11,7 +11,8 @@ struct FleetRun {
     let nodes: Int
     private static let stepsMax: UInt64 = 20_000_000
 
-    func run(_ script: @escaping @Sendable (Fleet) async -> Void) {
+    /// `expecting`: what is found wrong, and only that, as often as it may be.
+    func run(expecting: Set<String> = [], _ script: @escaping @Sendable (Fleet) async -> Void) {
         let executor = SimulatedExecutor(seed: seed)
         let verdict = Verdict()
         let finished = Outcome<Bool>()
@@ -28,7 +29,7 @@ struct FleetRun {
         let ending = executor.run(stepsMax: Self.stepsMax)
         if !finished.isSettled { verdict.fail("not finished: \(ending)") }
         executor.clear()
-        #expect(verdict.reasons == [], "seed \(seed)")
+        #expect(Set(verdict.reasons) == expecting, "seed \(seed)")
     }
 }
 
@@ -57,7 +58,9 @@ struct Fleet: Sendable {
         self.verdict = verdict
         self.around = around
         nodes = (0..<count).map {
-            SimulatedNode(place: $0, entropy: entropy.fork(), around: around)
+            SimulatedNode(
+                place: $0, of: count, joining: Array(0..<$0), startsAt: 0,
+                entropy: entropy.fork(), around: around)
         }
     }
 
@@ -114,8 +117,8 @@ struct Fleet: Sendable {
                     bucket: Self.bucket, key: Array(key.utf8), attributes: ObjectAttributes(),
                     condition: .none, idempotency: nil,
                     body: SimulatedBody(
-                        Content(seed: key.utf8.reduce(7) { $0 &* 31 &+ UInt64($1) }, bytes: bytes),
-                        hasLength: true, breakAt: nil, pauseNanoseconds: 1_000,
+                        Self.content(of: key, bytes: bytes), hasLength: true, breakAt: nil,
+                        pauseNanoseconds: 1_000,
                         executor: executor))
             }
             if case .success = stored { return true }
@@ -124,8 +127,14 @@ struct Fleet: Sendable {
         if !isStored { verdict.fail("\(key) is not stored") }
     }
 
+    private static func content(of key: String, bytes: Int) -> Content {
+        Content(seed: key.utf8.reduce(7) { $0 &* 31 &+ UInt64($1) }, bytes: bytes)
+    }
+
     func hold(_ node: Int) { nodes[node].hold() }
     func free(_ node: Int) { nodes[node].release() }
+
+    func id(of node: Int) -> NodeID? { nodes[node].process?.store.identity.node }
 
     // MARK: Its journal
 
@@ -184,6 +193,36 @@ struct Fleet: Sendable {
         }
         if !isFound || last == .failure(.noSuchObject) {
             verdict.fail("\(key) from node \(by): \(last.map { "\($0)" } ?? "down")")
+        }
+    }
+
+    /// All its bytes come, and are those that were put.
+    func expectBody(_ key: String, by: Int) async {
+        var last: Result<[UInt8], ClusterError>?
+        let isRead = await waits {
+            last = await ask(by) { (node) throws(ClusterError) in
+                let name = Array(key.utf8)
+                let version = try await node.head(bucket: Self.bucket, key: name)
+                let reader = try await node.reader(for: version, bucket: Self.bucket, key: name)
+                let buffer = UnsafeMutableRawBufferPointer.allocate(
+                    byteCount: Limits.chunkBytes, alignment: 64)
+                defer { buffer.deallocate() }
+                var bytes: [UInt8] = []
+                while UInt64(bytes.count) < version.size {
+                    let count = try await reader.read(at: UInt64(bytes.count), into: buffer)
+                    bytes.append(contentsOf: buffer[..<count])
+                }
+                return bytes
+            }
+            if case .success = last { return true }
+            return last == .failure(.noSuchObject)
+        }
+        guard isRead, case .success(let bytes) = last else {
+            return verdict.fail("\(key) is not read by node \(by)")
+        }
+        let content = Self.content(of: key, bytes: bytes.count)
+        if !bytes.withUnsafeBytes({ content.matches($0, at: 0) }) {
+            verdict.fail("\(key) has other bytes by node \(by)")
         }
     }
 

@@ -66,12 +66,17 @@ public final class ClusterNode: Sendable {
     let owedDeletes = OwedDeletes()
     let progress = RepairProgress()
     let startedMilliseconds: UInt64
+    /// Where the journal ended when the node was opened.
+    let openedPosition: UInt64
 
     var node: NodeID { book.node }
     var boot: UInt32 { coordinator.boot }
     var omitted: Omissions { book.omitted }
     var now: UInt64 { clock.wallMilliseconds }
     var view: LayoutView { book.view }
+    /// The disk has lost rows, and this node knows it: what it has held since then or before it
+    /// answers for only after it has synced it anew.
+    public var isFenced: Bool { fence.isRaised }
     /// The newest layout that this node knows.
     public var layout: Layout { book.view.layout }
 
@@ -80,7 +85,8 @@ public final class ClusterNode: Sendable {
 
     private init(
         store: Store, clock: any Clock, entropy: any Entropy, options: ClusterOptions,
-        place: MemberPlace, book: LayoutBook, owner: LocalOwner, transport: (any Transport)?
+        place: MemberPlace, book: LayoutBook, owner: LocalOwner, transport: (any Transport)?,
+        opened: UInt64
     ) {
         self.store = store
         self.clock = clock
@@ -88,6 +94,7 @@ public final class ClusterNode: Sendable {
         self.options = options
         self.place = place
         self.book = book
+        openedPosition = opened
         let fence = owner.fence
         self.fence = fence
         let peers = Peers(book: book, transport: transport, clock: clock)
@@ -101,7 +108,9 @@ public final class ClusterNode: Sendable {
         let started = clock.wallMilliseconds
         startedMilliseconds = started
         let progress = progress
-        answers = PeerAnswers(owner: owner, council: council) {
+        answers = PeerAnswers(
+            owner: owner, council: council, peers: peers, owed: coordinator.owed
+        ) {
             NodeReport(store.usage, progress, book.view, fence, started: started).encoded
         }
         buffers = BufferPool(limitBytes: options.bufferBytes)
@@ -113,6 +122,7 @@ public final class ClusterNode: Sendable {
         store: Store, clock: any Clock, entropy: any Entropy, options: ClusterOptions,
         place: MemberPlace, transport: (any Transport)?
     ) async throws(ClusterError) -> ClusterNode {
+        let opened = store.position
         let book: LayoutBook
         let owner: LocalOwner
         do throws(StoreError) {
@@ -129,7 +139,7 @@ public final class ClusterNode: Sendable {
         } catch { throw ClusterError(error) }
         return ClusterNode(
             store: store, clock: clock, entropy: entropy, options: options, place: place,
-            book: book, owner: owner, transport: transport)
+            book: book, owner: owner, transport: transport, opened: opened)
     }
 
     /// A cluster of one that talks to nobody, entered.

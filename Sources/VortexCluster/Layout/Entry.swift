@@ -10,9 +10,12 @@ internal import VortexStore
 ///     the directory knows   and the layout lists it with   then
 ///     nothing, no --join    -                              a cluster of one is made
 ///     nothing, --join       nothing                        it is listed, and gets its share
+///     nothing, --join       another node at its address    it replaces that one (`proves`)
 ///     a boot b              b, or one tried since          one more than any tried
 ///     a boot b              another one                    refused: the disk is an old copy
 ///     a boot b, damaged     any boot c                     c + 1; it syncs everything anew
+///     a boot b, and less of its journal than others have seen: the same
+///     a boot b              nothing, or as replaced        refused: another node is in its places
 extension ClusterNode {
     /// The id of the cluster that a node at one of these addresses belongs to, for the directory of
     /// a node that is to join it.
@@ -41,6 +44,7 @@ extension ClusterNode {
         if past == nil, !addresses.isEmpty { try await learnLayout(from: addresses) }
         let isFirst = past == nil && addresses.isEmpty && !fence.isUnentered
         let known = past ?? BootNote()
+        let wasMember = known.last.number > 0 || (fence.isUnentered && store.isShared)
         var note = known
         var boot = note.tries(start: entropy.next())
         try await note.write(to: store)
@@ -49,12 +53,16 @@ extension ClusterNode {
         if layout.member(node) == nil { answers.isOpen.store(true, ordering: .releasing) }
         while true {
             do throws(ClusterError) {
+                try await compareJournal()
                 if fence.isUnentered { try await outbid(&boot, &note) }
                 let change = EntryChange(
                     node: node, place: place, known: known, tried: boot,
-                    isFenced: fence.isUnentered)
+                    isFenced: fence.isUnentered, wasMember: wasMember,
+                    predecessor: await predecessor())
                 let entered = try await council.propose { change.next(after: $0) }
-                guard let member = entered.member(node) else { throw .noQuorum }
+                guard let member = entered.member(node), member.state != .replaced else {
+                    throw wasMember ? ClusterError.replaced : .noQuorum
+                }
                 let agreed = BootNote.Boot(number: member.boot, start: member.start)
                 guard agreed == boot else {
                     throw fence.isUnentered ? ClusterError.noQuorum : .outdatedDisk
@@ -85,6 +93,19 @@ extension ClusterNode {
         else { return }
         boot = note.tries(above: member.boot, start: boot.start)
         try await note.write(to: store)
+    }
+
+    private static let positionMilliseconds: UInt64 = 1_000
+
+    /// A disk that has lied about its syncs, or lost the end of its journal, has lost acknowledged
+    /// rows.
+    private func compareJournal() async throws(ClusterError) {
+        guard !fence.isUnentered, !view.peers.isEmpty else { return }
+        let seen = await peers.positionSeen(milliseconds: Self.positionMilliseconds)
+        guard seen > openedPosition, !fence.covers(journalUpTo: seen) else { return }
+        do throws(StoreError) {
+            try await fence.raise(endingAt: openedPosition, seenAt: seen)
+        } catch { throw ClusterError(error) }
     }
 
     private func pause() async throws(ClusterError) {
@@ -118,6 +139,43 @@ extension ClusterNode {
         }
     }
 
+    // MARK: In another node's places
+
+    private static let identityMilliseconds: UInt64 = 2_000
+
+    /// The member that is listed at this node's address, where the address leads to this node:
+    /// here, and for every other member of the council that can tell, one of them at least.
+    private func predecessor() async -> NodeID? {
+        let layout = layout
+        guard layout.member(node) == nil, !place.address.isEmpty,
+            let old = layout.members.first(where: { $0.address == place.address })
+        else { return nil }
+        var witnesses = layout.council.filter { $0 != old.id }.compactMap(layout.member)
+        if witnesses.isEmpty { witnesses = layout.members.filter { $0.id != old.id } }
+        var found = [
+            await peers.identity(at: place.address, milliseconds: Self.identityMilliseconds)
+        ]
+        for witness in witnesses {
+            let seen = await peers.identity(
+                at: place.address, seenFrom: witness.address,
+                milliseconds: Self.identityMilliseconds)
+            if let seen { found.append(seen) }
+        }
+        guard found.count > 1, found.allSatisfy({ $0 == node }) else {
+            entryLog.notice(
+                "a member is listed at this node's address, and others do not reach this one there",
+                metadata: [
+                    "address": "\(place.address)", "member": "\(old.id)",
+                    "reached": "\(found.map { $0.map { "\($0)" } ?? "nobody" })",
+                ])
+            return nil
+        }
+        entryLog.notice(
+            "taking the places of the member that is listed at this node's address",
+            metadata: ["address": "\(place.address)", "member": "\(old.id)"])
+        return old.id
+    }
+
     // MARK: With a damaged journal
 
     /// What the directory says of the cluster may be old, or gone. Returns where the node knows of
@@ -146,22 +204,32 @@ private struct EntryChange: Sendable {
     var tried: BootNote.Boot
     /// It syncs everything anew, whatever its disk has forgotten.
     var isFenced: Bool
+    /// Its directory is one of a member's.
+    var wasMember: Bool
+    /// Whose places it takes: proven to be gone from its address.
+    var predecessor: NodeID?
 
     /// nil: nothing to change, be it that the change is in effect, be it that it must not be.
     func next(after layout: Layout) -> Layout? {
         if let member = layout.member(node) {
             let seen = BootNote.Boot(number: member.boot, start: member.start)
-            guard seen != tried else { return nil }
+            guard seen != tried, member.state != .replaced else { return nil }
             let isOurs = known.knows(seen) || member.start == 0
             guard isOurs || isFenced, tried.number > member.boot else { return nil }
             return layout.starting(
                 node, address: place.address, zone: place.zone, host: place.host,
                 weightBytes: max(1, place.weightBytes), boot: tried.number, start: tried.start)
         }
+        guard !wasMember else { return nil }
         var member = Member(
             id: node, address: place.address, zone: place.zone, host: place.host,
             weightBytes: max(1, place.weightBytes), boot: tried.number)
         member.start = tried.start
+        if !place.address.isEmpty,
+            let old = layout.members.first(where: { $0.address == place.address })
+        {
+            return old.id == predecessor ? layout.replacing(old.id, with: member) : nil
+        }
         // One change of owners at a time: `enter` comes again.
         guard !layout.isMigrating else { return nil }
         return layout.reassigning(to: layout.members.filter { $0.state != .dead } + [member])

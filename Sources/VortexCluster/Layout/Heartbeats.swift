@@ -37,11 +37,12 @@ extension ClusterNode {
         let beat = RemoteOwner.result(asked) { (reader) throws(CodingError) in
             (
                 epoch: try reader.readEpoch(), synced: try reader.readEpoch(),
-                flags: try reader.readByte()
+                flags: try reader.readByte(), position: try reader.readNumber()
             )
         }
         guard case .success(let beat) = beat else { return }
-        peers.note(node, synced: beat.synced, isFenced: beat.flags & 2 != 0)
+        peers.note(
+            node, synced: beat.synced, isFenced: beat.flags & 2 != 0, position: beat.position)
         // Who has slept, or has forgotten, need not know whom to ask.
         if beat.epoch < view.epoch { return await offer(view, to: node) }
         guard beat.epoch > view.epoch else { return }

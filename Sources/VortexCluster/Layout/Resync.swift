@@ -1,9 +1,9 @@
 internal import Logging
 internal import VortexCore
 
-/// How a node whose journal was damaged becomes whole again, by changes of owners alone: it is taken
-/// out of its partitions, and comes back to them under a new `since`, so that it syncs every row
-/// (`MemberChange.swift`). It proposes both itself; whichever of its lives comes to it.
+/// How a node whose journal was damaged becomes whole again, by changes of owners alone: it is
+/// taken out of its partitions, and comes back to them under a new `since`, so that it syncs every
+/// row (`MemberChange.swift`). It proposes both itself; whichever of its lives comes to it.
 extension ClusterNode {
     func resync() async throws(ClusterError) {
         let layout = layout

@@ -7,7 +7,8 @@ internal import VortexStore
 /// been that the index lacks: a lost row looks like one that never was, and a forgotten promise is
 /// given twice. object-protocol.md, Nodes and their past.
 ///
-///     damage is found            it votes on no layout and answers nothing about rows
+///     damage is found, or a journal that ends before what others have seen of it
+///                                it votes on no layout and answers nothing about rows
 ///     it has entered, epoch E    it votes: what it may have forgotten was about layouts before E;
 ///                                rows of partitions that it has held since E or before stay fenced
 ///     it holds them again, since an epoch behind E: it has synced them, and answers
@@ -30,7 +31,9 @@ final class Fence: Sendable {
     /// Looked at for every row.
     private let isNeeded: Atomic<Bool>
     private static let note = "fence"
-    private static let regionsMax = 1_000
+    private static let regionsMax = 1_100
+    /// Segments begin with 1: what is missing behind the journal's end, by positions.
+    private static let noSegment: UInt32 = 0
 
     private init(_ store: Store, _ state: State) {
         self.store = store
@@ -46,7 +49,8 @@ final class Fence: Sendable {
             do throws(CodingError) { state = try decode(note) } catch { throw .coding(error) }
         }
         guard !found.allSatisfy(state.regions.contains) else { return Fence(store, state) }
-        let fence = Fence(store, State(regions: found, epoch: nil))
+        let missing = state.regions.filter { $0.segment == noSegment }.suffix(1)
+        let fence = Fence(store, State(regions: missing + found, epoch: nil))
         try await fence.write()
         fenceLog.warning(
             """
@@ -56,6 +60,9 @@ final class Fence: Sendable {
             metadata: ["segments": "\(Set(found.map(\.segment)).sorted())"])
         return fence
     }
+
+    /// Damage was found, now or once.
+    var isRaised: Bool { isNeeded.load(ordering: .acquiring) }
 
     /// Damage was found, and the node has not entered the cluster since: what it says of its layout
     /// may be old.
@@ -70,12 +77,40 @@ final class Fence: Sendable {
         try await write()
     }
 
+    /// An earlier fence already stands for a journal that others saw reach so far: positions below
+    /// are used once more.
+    func covers(journalUpTo position: UInt64) -> Bool {
+        state.withLock { state in
+            state.regions.contains {
+                $0.segment == Self.noSegment && $0.offset + $0.length >= position
+            }
+        }
+    }
+
+    /// The journal ends before what others have seen of it; nothing was damaged that recovery could
+    /// see.
+    func raise(endingAt position: UInt64, seenAt seen: UInt64) async throws(StoreError) {
+        state.withLock { state in
+            state.regions.removeAll { $0.segment == Self.noSegment }
+            state.regions.append(
+                DamagedRegion(
+                    segment: Self.noSegment, offset: position, length: seen - position,
+                    mayHideRows: true))
+            state.epoch = nil
+        }
+        isNeeded.store(true, ordering: .releasing)
+        try await write()
+        fenceLog.warning(
+            "the journal ends before what others have seen of it: rows are lost",
+            metadata: ["position": "\(position)", "seen": "\(seen)"])
+    }
+
     /// There is nobody who knows more.
     func accept() async throws(StoreError) { try await entered(at: .zero) }
 
     /// Rows of a partition that the node has held since `since` may be lost.
     func hides(_ since: Epoch?) -> Bool {
-        guard isNeeded.load(ordering: .relaxed), let since,
+        guard isNeeded.load(ordering: .acquiring), let since,
             let bound = state.withLock({ $0.bound })
         else { return false }
         return since <= bound

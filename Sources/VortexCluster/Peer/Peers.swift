@@ -14,6 +14,8 @@ final class Peers: Sendable {
         var isSuspect = false
         /// It says that it answers for no rows.
         var isFenced = false
+        /// As far as its journal was durable, by its own word: it never goes back.
+        var position: UInt64 = 0
         /// The joint epoch for which it says that it has synced.
         var synced = Epoch.zero
         /// It has answered again after a silence: what it may have missed must be looked for.
@@ -96,10 +98,13 @@ final class Peers: Sendable {
     }
 
     /// What a heartbeat says.
-    func note(_ node: NodeID, synced: Epoch, isFenced: Bool) {
+    func note(_ node: NodeID, synced: Epoch, isFenced: Bool, position: UInt64) {
         health.withLock { table in
-            table[node, default: Health()].synced = synced
-            table[node, default: Health()].isFenced = isFenced
+            var health = table[node] ?? Health()
+            health.synced = synced
+            health.isFenced = isFenced
+            health.position = max(health.position, position)
+            table[node] = health
         }
     }
 
@@ -162,6 +167,50 @@ final class Peers: Sendable {
             do throws(StoreError) { try await book.adopt(layout) } catch { return .stopped }
         } catch { return .lost }
         return .stale
+    }
+
+    /// Which node answers at an address; nil where none does. With `seenFrom`, as seen by that one.
+    func identity(
+        at address: String, seenFrom other: String? = nil, milliseconds: UInt64
+    ) async -> NodeID? {
+        var writer = ByteWriter(reserving: 8 + address.utf8.count)
+        writer.write(text: other == nil ? "" : address)
+        let question = WireMessage(
+            kind: WireKind.identity.rawValue, epoch: .zero, head: writer.bytes)
+        guard let transport else { return nil }
+        do throws(TransportError) {
+            let answer = try await transport.ask(
+                other ?? address, question, timeoutMilliseconds: milliseconds)
+            guard answer.kind == WireKind.done.rawValue else { return nil }
+            do throws(CodingError) {
+                return NodeID(
+                    try ByteReader.decode(answer.head) { (reader) throws(CodingError) in
+                        try reader.readOrdered(UInt64.self)
+                    })
+            } catch { return nil }
+        } catch { return nil }
+    }
+
+    /// How far others have seen this node's journal reach; 0 where nobody says. They forget it with
+    /// their restart, and what was written since the last heartbeat they have not seen.
+    func positionSeen(milliseconds: UInt64) async -> UInt64 {
+        var writer = ByteWriter(reserving: 8)
+        writer.write(ordered: book.node.value)
+        let (head, epoch, others) = (writer.bytes, book.view.epoch, book.view.peers)
+        return await withTaskGroup(of: UInt64.self) { group in
+            for other in others {
+                group.addTask {
+                    let asked = await self.ask(
+                        other, .lastSeen, epoch: epoch, head, milliseconds: milliseconds)
+                    let seen = RemoteOwner.result(asked) { (reader) throws(CodingError) in
+                        try reader.readNumber()
+                    }
+                    if case .success(let position) = seen { return position }
+                    return 0
+                }
+            }
+            return await group.reduce(0, max)
+        }
     }
 
     /// One question to a node by its address in the layout.

@@ -137,6 +137,17 @@ struct RemoteOwner: Owner {
         }
     }
 
+    /// The row that owns the chunk; nil where the chunk is not there.
+    func origin(of id: ChunkID) async -> Result<RowKey?, OwnerFailure> {
+        var writer = ByteWriter(reserving: 20)
+        writer.write(id)
+        let asked = await peers.ask(
+            node, .findOrigin, epoch: peers.book.view.epoch, writer.bytes)
+        return Self.result(asked) { (reader) throws(CodingError) in
+            try reader.readByte() == 1 ? try reader.readRowKey() : nil
+        }
+    }
+
     func collect(_ blob: BlobID, milliseconds: UInt64) async -> OwnerFailure? {
         var writer = ByteWriter(reserving: 24)
         writer.write(blob)

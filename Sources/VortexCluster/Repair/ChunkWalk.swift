@@ -50,27 +50,55 @@ extension ClusterNode {
 
     private func visit(_ page: [StoredChunk], _ walk: inout Walk) async throws(ClusterError) {
         var spread: [Visited] = []
+        var bodies: [Visited] = []
         for chunk in page {
             let owner: RowKey
             do throws(StoreError) { owner = try await store.origin(of: chunk).owner } catch {
-                // Its record does not verify: its bytes are asked for elsewhere when they are read.
+                // Its record does not verify: it is made again from another owner's copy.
                 coordinator.owed.add(chunk.id, to: node)
                 walk.isWhole = false
                 walk.kept.insert(view.ring.partition(of: chunk.id))
                 continue
             }
-            if try livesWithRow(chunk, owner) { continue }
-            spread.append(Visited(chunk: chunk, owner: owner))
+            let visited = Visited(chunk: chunk, owner: owner)
+            if try livesWithRow(chunk, owner) {
+                bodies.append(visited)
+            } else {
+                spread.append(visited)
+            }
         }
-        guard !spread.isEmpty else { return }
         var lengths: [NodeID: [Int]] = [:]
-        let ids = spread.map(\.chunk.id)
+        let ids = (spread + bodies).map(\.chunk.id)
+        guard !ids.isEmpty else { return }
         for other in view.peers {
             let asked = await RemoteOwner(node: other, peers: peers).lengths(of: ids)
             if case .success(let found) = asked { lengths[other] = found }
         }
         for (place, visited) in spread.enumerated() {
             try await visit(visited, at: place, lengths, &walk)
+        }
+        for (place, visited) in bodies.enumerated() {
+            try await compare(visited, at: spread.count + place, lengths, &walk)
+        }
+    }
+
+    /// A body whose row is here and names it: the row's other owners have it too, those that have
+    /// the same row.
+    private func compare(
+        _ visited: Visited, at index: Int, _ lengths: [NodeID: [Int]], _ walk: inout Walk
+    ) async throws(ClusterError) {
+        for owner in view[visited.owner].quorum.owners where owner != node {
+            let found = lengths[owner]?[index]
+            if found == visited.chunk.length || found == ChunkLength.deleted { continue }
+            let isThere =
+                found != nil
+                ? try await chunks.copy(visited.chunk.id, to: owner, naming: self) == .copied
+                : false
+            if !isThere {
+                repairLog.debug(
+                    "a body lacks copies", metadata: ["chunk": "\(visited.chunk.id)"])
+                walk.isWhole = false
+            }
         }
     }
 

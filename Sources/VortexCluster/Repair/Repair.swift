@@ -130,7 +130,6 @@ extension ClusterNode {
     }
 
     private func pay(_ entry: OwedCopies.Owed) async {
-        guard view[entry.chunk].quorum.owners.contains(entry.node) else { return }
         if peers.isSuspect(entry.node) { return coordinator.owed.add(entry.chunk, to: entry.node) }
         do throws(ClusterError) {
             if try await chunks.copy(entry.chunk, to: entry.node, naming: self) == .failed {

@@ -11,8 +11,8 @@ enum OwnerFailure: Error, Equatable, Sendable {
     case stale
     /// It does not own the partition, or does not serve yet.
     case notOwner
-    /// Its journal was damaged, and it has not synced since: as good as silent, and it says so at
-    /// once.
+    /// Its journal was damaged, and it has not synced since; or it is another node than the one
+    /// that was meant. As good as silent, and it says so at once.
     case fenced
     /// Not delivered: nothing was done.
     case unreachable

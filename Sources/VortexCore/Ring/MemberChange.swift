@@ -1,11 +1,12 @@
 /// Steps for one member whose disk has failed it: its places stay where they are, so that no chunk
 /// of anybody else moves.
 ///
-/// A node that may have lost rows is out of every quorum before it answers for rows again, and comes
-/// back under a new `since` (object-protocol.md, Nodes and their past):
+/// A node that may have lost rows is out of every quorum before it answers for rows again, and
+/// comes back under a new `since` (object-protocol.md, Nodes and their past):
 ///
 ///     stable [A B D] --withdrawing D--> joint [A B], previous [A B D] --finishing--> stable [A B]
-///                    --returning D-->   joint [A B D], previous [A B] --finishing--> stable [A B D]
+///                    --returning D-->   joint [A B D], previous [A B] --finishing-->
+///     stable [A B D], D under a new since
 ///
 /// Meanwhile D keeps its place in the order and is a source: it holds the chunks that it will own.
 ///
@@ -103,8 +104,8 @@ extension Layout {
         return Quorum.isMajority(answering, of: all)
     }
 
-    /// Every joint epoch begins anew at this one, with the same previous owners (Owner changes, rule
-    /// 4): all that migrate are finished together.
+    /// Every joint epoch begins anew at this one, with the same previous owners (Owner changes,
+    /// rule 4): all that migrate are finished together.
     private mutating func restartJoints() {
         for joint in joints { changed[Int(joint.partition.value)] = epoch }
     }

@@ -154,6 +154,16 @@ final class SimulatedNode: Sendable {
         }
     }
 
+    /// Another disk, while the node is down: an empty one, or one that it had before.
+    func replaceDisk(by disk: MemoryDisk? = nil) {
+        let fresh = disk ?? Self.emptyDisk(place, latency, around.trace)
+        state.withLock { state in
+            precondition(state.life == nil, "a running node has its disk open")
+            state.disk = fresh
+        }
+        loseIndex()
+    }
+
     /// The run is over: the process ends, and none begins.
     func close() {
         state.withLock { $0.isOver = true }
@@ -311,7 +321,9 @@ final class SimulatedNode: Sendable {
             if state.life === life { state.process = process }
             return state.past
         }
-        if past == .outdated { around.verdict.fail("node \(place) serves from an old disk") }
+        if past == .outdated, !node.isFenced {
+            around.verdict.fail("node \(place) serves from an old disk")
+        }
         await node.run()
     }
 
@@ -323,18 +335,15 @@ final class SimulatedNode: Sendable {
             around.verdict.fail("node \(place) does not start: \(error)")
         }
         finish(life, .kill)
-        if isReplaced { replaceDisk() }
+        if isReplaced { startAnew() }
     }
 
     /// What the operator does where the node says that its disk is an old one: an empty directory,
     /// and the same command; a new node takes its place.
-    private func replaceDisk() {
+    private func startAnew() {
         around.trace.note(.replaced, UInt64(place))
-        let disk = Self.emptyDisk(place, latency, around.trace)
-        let index = Self.emptyIndex(entropy)
+        replaceDisk()
         state.withLock { state in
-            state.disk = disk
-            state.index = index
             state.past = .its
             state.image = nil
             state.joins = others
