@@ -171,12 +171,13 @@ def mutations(count, start):
     names = list(register_sim.PROFILES)
     for rule, text in RULES.items():
         problem = None
-        for i in range(count * len(names)):
+        for i in range(0 if rule in USEFUL else count * len(names)):
             profile, seed = names[i % len(names)], start + i // len(names)
             problem, _ = register_sim.check(seed, profile, [rule])
             if problem:
                 break
-        where = f'caught: {profile} {seed}, {problem}' if problem else 'NOT CAUGHT'
+        where = f'caught: {profile} {seed}, {problem}' if problem else \
+            'may be left out: more outcomes are unknown' if rule in USEFUL else 'NOT CAUGHT'
         missed += not problem and rule not in USEFUL
         print(f'{rule:16} {text:76} {where}', flush=True)
     return missed

@@ -170,7 +170,9 @@ let movingSchedules = [
     },
     BodySchedule("collect row", [.collectRow]) { s in
         // 3 has the chunks, and nothing of the row.
-        s.go(95, a, holding: { $0.target == 3 && Script.kind(.accept)($0) }, Script.put(Script.bytes))
+        s.go(
+            95, a, holding: { $0.target == 3 && Script.kind(.accept)($0) }, Script.put(Script.bytes)
+        )
         let key = s.object
         s.go(3, everybody) { node in
             let some: [StoredChunk] = try node.store.chunks(after: nil, limit: 1)

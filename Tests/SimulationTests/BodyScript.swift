@@ -51,7 +51,8 @@ extension Script {
 
     static var nothing: Holds { { _ in false } }
 
-    /// Begins a task at a node; its messages reach `nodes`, but for those that `holding` keeps back.
+    /// Begins a task at a node; its messages reach `nodes`, but for those that `holding` keeps
+    /// back.
     func begin(
         _ number: Int, _ nodes: [Int], holding: Holds = nothing,
         _ body: @escaping @Sendable (ClusterNode) async throws -> Void

@@ -275,7 +275,8 @@ final class Script {
 
     // MARK: Clients
 
-    /// Begins an operation at a gateway, whose clock shows `ballot`, and lets it reach these owners.
+    /// Begins an operation at a gateway, whose clock shows `ballot`, and lets it reach these
+    /// owners.
     @discardableResult
     func operation(
         _ kind: Operation.Kind, _ gateway: Int, _ prepare: [Int], accept: [Int]? = nil,
@@ -322,7 +323,8 @@ final class Script {
         operation(.get, gateway, nodes, key: key)
     }
 
-    func purge(_ coordinator: Int, reading: [Int], purging: [Int], key: Int = 0, waits: Bool = true) {
+    func purge(_ coordinator: Int, reading: [Int], purging: [Int], key: Int = 0, waits: Bool = true)
+    {
         let node = node(coordinator)
         machine(coordinator).clock.set(100 + moments.last)
         let row = Operation.row(key)

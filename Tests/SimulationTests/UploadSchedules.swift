@@ -88,7 +88,8 @@ let uploadSchedules = [
         let upload = Upload(s)
         let completing = upload.beginCompleting(s)
         // The version is chosen, and the gateway dies before it says so.
-        s.deliver(96, Script.everybody, Script.changes { if case .upload = $0 { true } else { false } })
+        s.deliver(
+            96, Script.everybody, Script.changes { if case .upload = $0 { true } else { false } })
         s.go(95, Script.everybody, Script.put(Script.small))
         s.tidy()
         _ = completing

@@ -168,7 +168,8 @@ final class LocalOwner: Owner {
                 case .missing(let bodies): return .missing(bodies)
                 case .isThere: return .isThere
                 case .refused: return .refused
-                case .reject, .superseded, .staleGeneration: preconditionFailure("answers of accept only")
+                case .reject, .superseded, .staleGeneration:
+                    preconditionFailure("answers of accept only")
                 case .journal(let row, let effects):
                     try await journal(request, row, effects)
                     return refusal(key, epoch).map { .failed($0) } ?? .installed
@@ -210,7 +211,9 @@ final class LocalOwner: Owner {
         let key = request.key
         if !isInstall || !omitted.contains(.syncBodies),
             let missing = try missingBodies(request)
-        { return .missing(missing) }
+        {
+            return .missing(missing)
+        }
         let place = book.view[key]
         let result = slots.with(key) { table -> Result<WriteStep, StoreError> in
             if table.slots[key]?.isJournaling == true { return .success(.wait) }

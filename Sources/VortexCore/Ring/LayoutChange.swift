@@ -62,7 +62,8 @@ extension Layout {
             for owner in rowOwners(of: partition) {
                 let isReady =
                     reported(owner) == joint
-                    || omitted.contains(.syncStay) && previousRowOwners(of: partition).contains(owner)
+                    || omitted.contains(.syncStay)
+                        && previousRowOwners(of: partition).contains(owner)
                     || omitted.contains(.syncExact)
                         && reported(owner) >= since(owner, in: partition) ?? joint
                 isAny = isAny || isReady
