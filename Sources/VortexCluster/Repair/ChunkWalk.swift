@@ -57,6 +57,7 @@ extension ClusterNode {
                 // Its record does not verify: it is made again from another owner's copy.
                 coordinator.owed.add(chunk.id, to: node)
                 walk.isWhole = false
+                walk.kept.insert(view.ring.partition(of: chunk.id))
                 continue
             }
             let visited = Visited(chunk: chunk, owner: owner)
@@ -130,13 +131,18 @@ extension ClusterNode {
         let lacking = place.quorum.owners.filter { owner in
             owner != node && lengths[owner]?[index] != visited.chunk.length
         }
+        let isDroppedEarly =
+            omitted.contains(.strayAll) && lacking.count < place.quorum.owners.count
         let isAtRow = visited.mayBeRowBody && view[visited.owner].since != nil
-        if lacking.isEmpty, !isAtRow {
+        if lacking.isEmpty && !isAtRow || isDroppedEarly {
             if !place.isOwner { try await drop(visited, place, &walk, partition) }
             return
         }
-        // A body that no row names is copied nowhere.
-        if try await !isNamed(visited, &walk) { return }
+        // A body that no row names is copied nowhere; but a node that has it is not empty.
+        if try await !isNamed(visited, &walk) {
+            if !place.isOwner { walk.kept.insert(partition) }
+            return
+        }
         if walk.isRowBody { return try await visitBody(visited, at: index, lengths, &walk) }
         if lacking.isEmpty {
             if !place.isOwner { try await drop(visited, place, &walk, partition) }
@@ -184,7 +190,8 @@ extension ClusterNode {
         _ visited: Visited, _ place: LayoutView.Place, _ walk: inout Walk, _ partition: Partition
     ) async throws(ClusterError) {
         let now = view[partition]
-        guard now.epoch == place.epoch, !now.isOwner, !now.isMigrating else {
+        let isCurrent = now.epoch == place.epoch || omitted.contains(.strayEpoch)
+        guard isCurrent, !now.isOwner, !now.isMigrating else {
             walk.kept.insert(partition)
             walk.isWhole = false
             return
@@ -228,12 +235,12 @@ extension ClusterNode {
     ) async throws(ClusterError) {
         let node = node
         let reports = layout.ring.partitions.compactMap { partition -> Layout.Emptied? in
-            guard layout.sources(of: partition).contains(node), !kept.contains(partition) else {
-                return nil
-            }
+            let isEmpty = !kept.contains(partition) || book.omitted.contains(.emptyTrue)
+            guard layout.sources(of: partition).contains(node), isEmpty else { return nil }
             return .init(node: node, partition: partition, epoch: layout.epoch(of: partition))
         }
         guard !reports.isEmpty else { return }
-        try await council.propose { $0.emptied(reports) }
+        let omitted = book.omitted
+        try await council.propose { $0.emptied(reports, omitted: omitted) }
     }
 }
