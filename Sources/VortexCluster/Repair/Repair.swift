@@ -29,7 +29,7 @@ extension ClusterNode {
                 nextWalk = 0
                 progress.update { $0.isVerified = false }
             }
-            if walked.map({ time >= $0 + Self.walkMilliseconds }) ?? true { isDue = true }
+            if walked.map({ time >= $0 + pauseMilliseconds }) ?? true { isDue = true }
             if isDue, time >= nextWalk, !view.isAlone, !layout.isMigrating, !isResting {
                 let seen = lastChange
                 let isWhole = await walk(under: seen)
@@ -49,6 +49,13 @@ extension ClusterNode {
     }
 
     private var lastChange: Epoch { view.lastChange }
+
+    /// Between two walks; a source that is not empty looks again when what it holds can have been
+    /// collected.
+    private var pauseMilliseconds: UInt64 {
+        guard progress.now.keptPartitions > 0 else { return Self.walkMilliseconds }
+        return min(Self.walkMilliseconds, options.collectDelayMilliseconds + 5_000)
+    }
 
     /// This node's rows are not to be relied on, or it has none and keeps its chunks for the time
     /// when it owns them again: its walk would make nothing better.

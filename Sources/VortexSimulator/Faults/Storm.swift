@@ -127,6 +127,7 @@ struct Storm: Sendable {
         around.network.weather.heal()
         for node in nodes {
             node.latency.setFactor(1)
+            node.disk.failNothing()
             node.disk.setCapacity(bytes: SimulatedNode.diskBytes)
             node.clock.setError(milliseconds: 0)
         }
