@@ -1,4 +1,3 @@
-internal import Glibc
 internal import VortexCluster
 internal import VortexCore
 
@@ -50,8 +49,23 @@ struct Content: Hashable, Sendable {
         defer { expected.deallocate() }
         let same = UnsafeMutableRawBufferPointer(rebasing: expected[..<found.count])
         fill(same, at: offset)
-        guard let left = same.baseAddress, let right = found.baseAddress else { return true }
-        return memcmp(left, right, found.count) == 0
+        return same.hasSameBytes(as: found)
+    }
+}
+
+extension UnsafeMutableRawBufferPointer {
+    /// A word at a time: half of what a run reads is compared.
+    fileprivate func hasSameBytes(as other: UnsafeRawBufferPointer) -> Bool {
+        guard count == other.count else { return false }
+        var place = 0
+        while place + 8 <= count {
+            let mine = loadUnaligned(fromByteOffset: place, as: UInt64.self)
+            guard mine == other.loadUnaligned(fromByteOffset: place, as: UInt64.self) else {
+                return false
+            }
+            place += 8
+        }
+        return self[place...].elementsEqual(other[place...])
     }
 }
 
