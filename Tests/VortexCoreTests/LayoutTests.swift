@@ -254,7 +254,8 @@ struct LayoutCodingTests {
             let previous = decoded.previous(of: partition)
             #expect(Set(owners).count == owners.count)
             #expect(Set(previous).count == previous.count)
-            #expect(Set(owners.prefix(decoded.replicas)).isDisjoint(with: decoded.sources(of: partition)))
+            let placed = Set(owners.prefix(decoded.replicas))
+            #expect(placed.isDisjoint(with: decoded.sources(of: partition)))
             #expect(decoded.epoch(of: partition) <= decoded.epoch)
         }
     }
