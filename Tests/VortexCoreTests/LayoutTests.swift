@@ -254,8 +254,8 @@ struct LayoutCodingTests {
             let previous = decoded.previous(of: partition)
             #expect(Set(owners).count == owners.count)
             #expect(Set(previous).count == previous.count)
-            let placed = Set(owners.prefix(decoded.replicas))
-            #expect(placed.isDisjoint(with: decoded.sources(of: partition)))
+            let holders = Set(owners.prefix(decoded.replicas))
+            #expect(holders.isDisjoint(with: decoded.sources(of: partition)))
             #expect(decoded.epoch(of: partition) <= decoded.epoch)
         }
     }

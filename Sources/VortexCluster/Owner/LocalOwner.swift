@@ -214,7 +214,6 @@ final class LocalOwner: Owner {
         {
             return .missing(missing)
         }
-        let place = book.view[key]
         let result = slots.with(key) { table -> Result<WriteStep, StoreError> in
             if table.slots[key]?.isJournaling == true { return .success(.wait) }
             if let failure = refusal(key, epoch) { return .success(.failed(failure)) }
@@ -224,7 +223,7 @@ final class LocalOwner: Owner {
                 }
                 let stored = try stored(key, table)
                 let row = Self.row(stored, table.slots[key])
-                guard let since = place.since else { return .success(.refused) }
+                guard let since = book.view[key].since else { return .success(.failed(.stale)) }
                 let acceptor = try acceptor(of: key)
                 let promised: Ballot
                 if isInstall {

@@ -46,6 +46,11 @@ extension ClusterNode {
         /// Of a PUT of one chunk or less, or the first chunk of a larger one.
         var mayBeRowBody: Bool { chunk.id.index == 0 && owner.kind == .object }
         var isRowBody: Bool { mayBeRowBody && chunk.length < Limits.chunkBytes }
+        /// A whole chunk: only a second one, if there is any, tells what it is.
+        var second: ChunkID? {
+            guard mayBeRowBody, !isRowBody else { return nil }
+            return ChunkID(blob: chunk.id.blob, index: 1)
+        }
     }
 
     private func visit(_ page: [StoredChunk], _ walk: inout Walk) async throws(ClusterError) {
@@ -68,18 +73,33 @@ extension ClusterNode {
             }
         }
         var lengths: [NodeID: [Int]] = [:]
-        let ids = (spread + bodies).map(\.chunk.id)
+        let ids = (spread + bodies).map(\.chunk.id) + spread.compactMap(\.second)
         guard !ids.isEmpty else { return }
         for other in view.peers {
             let asked = await RemoteOwner(node: other, peers: peers).lengths(of: ids)
             if case .success(let found) = asked { lengths[other] = found }
         }
+        var second = spread.count + bodies.count
         for (place, visited) in spread.enumerated() {
-            try await visit(visited, at: place, lengths, &walk)
+            var isUnsure = false
+            if let id = visited.second {
+                isUnsure = try !isAnywhere(id, at: second, lengths)
+                second += 1
+            }
+            try await visit(visited, at: place, lengths, isUnsure, &walk)
         }
         for (place, visited) in bodies.enumerated() {
             try await compare(visited, at: spread.count + place, lengths, &walk)
         }
+    }
+
+    private func isAnywhere(
+        _ id: ChunkID, at index: Int, _ lengths: [NodeID: [Int]]
+    ) throws(ClusterError) -> Bool {
+        do throws(StoreError) { if try store.chunk(id) != nil { return true } } catch {
+            throw ClusterError(error)
+        }
+        return lengths.values.contains { (1...Limits.chunkBytes).contains($0[index]) }
     }
 
     /// A body whose row is here and names it: the row's other owners have it too, those that have
@@ -112,7 +132,8 @@ extension ClusterNode {
     }
 
     private func visit(
-        _ visited: Visited, at index: Int, _ lengths: [NodeID: [Int]], _ walk: inout Walk
+        _ visited: Visited, at index: Int, _ lengths: [NodeID: [Int]], _ isUnsure: Bool,
+        _ walk: inout Walk
     ) async throws(ClusterError) {
         let id = visited.chunk.id
         let place = view[id]
@@ -123,10 +144,10 @@ extension ClusterNode {
             }
             return
         }
-        if visited.isRowBody {
+        if visited.isRowBody || isUnsure {
             // What no row names is its collector's.
             guard try await isNamed(visited, &walk) else { return }
-            return try await visitBody(visited, at: index, lengths, &walk)
+            if walk.isRowBody { return try await visitBody(visited, at: index, lengths, &walk) }
         }
         let lacking = place.quorum.owners.filter { owner in
             owner != node && lengths[owner]?[index] != visited.chunk.length
