@@ -5,10 +5,13 @@ internal import VortexStore
 /// Makes copies whole again. What is known to be missing is made as soon as its owner answers; what
 /// nobody remembers is found by walks: over the rows of shared partitions (by digests first, so
 /// that the work follows the difference), and over this node's chunks. A walk is due after a start,
-/// after a peer's silence, after a change of owners, and every ten minutes.
+/// after a peer's silence, after a change of owners, and every ten minutes; more often while this
+/// node is a source.
 extension ClusterNode {
     private static let roundMilliseconds: UInt64 = 1_000
     private static let walkMilliseconds: UInt64 = 600_000
+    /// No more often than this for the sake of a partition that this node has to leave.
+    private static let sourceMilliseconds: UInt64 = 20_000
     private static let batch = 256
 
     func repair() async {
@@ -29,7 +32,7 @@ extension ClusterNode {
                 nextWalk = 0
                 progress.update { $0.isVerified = false }
             }
-            if walked.map({ time >= $0 + Self.walkMilliseconds }) ?? true { isDue = true }
+            if walked.map({ time >= $0 + walkInterval }) ?? true { isDue = true }
             if isDue, time >= nextWalk, !view.isAlone, !layout.isMigrating, !isResting {
                 let seen = lastChange
                 let isWhole = await walk(under: seen)
@@ -49,6 +52,13 @@ extension ClusterNode {
     }
 
     private var lastChange: Epoch { view.lastChange }
+
+    /// What keeps a former owner from being empty is mostly garbage that waits to be collected.
+    private var walkInterval: UInt64 {
+        guard view.isSource else { return Self.walkMilliseconds }
+        let collected = options.collectDelayMilliseconds / 2
+        return min(Self.walkMilliseconds, max(Self.sourceMilliseconds, collected))
+    }
 
     /// This node's rows are not to be relied on, or it has none and keeps its chunks for the time
     /// when it owns them again: its walk would make nothing better.

@@ -128,6 +128,7 @@ struct Storm: Sendable {
         for node in nodes {
             node.latency.setFactor(1)
             node.disk.setCapacity(bytes: SimulatedNode.diskBytes)
+            node.disk.forgetFailures()
             node.clock.setError(milliseconds: 0)
         }
     }

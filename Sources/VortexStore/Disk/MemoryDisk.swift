@@ -94,6 +94,14 @@ public final class MemoryDisk: Disk {
         state.withLock { $0.readsUntilFailure = number }
     }
 
+    /// What `failOperation` and `failRead` have announced does not come any more.
+    public func forgetFailures() {
+        state.withLock { state in
+            state.failures = [:]
+            state.readsUntilFailure = nil
+        }
+    }
+
     /// A byte that is stored in one of the files whose names begin so; nil where nothing is.
     public func somePlace(prefix: String, seed: UInt64) -> (name: String, offset: UInt64)? {
         var random = SeededGenerator(seed: seed)
