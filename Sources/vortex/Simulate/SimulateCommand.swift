@@ -28,8 +28,8 @@ struct SimulateCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             """
-            none, network, crashes, disk, clocks, membership or everything; by seed where it is not \
-            given.
+            none, network, crashes, disk, clocks, membership or everything; by seed where it is \
+            not given.
             """, valueName: "profile"))
     var faults: String?
     @Flag(help: "Print every event and log line, and at the end the number of the whole.")
