@@ -45,7 +45,7 @@ public struct StoreInspection: Sendable {
             let file = try await onDisk { () async throws(DiskError) in
                 try await disk.open(name)
             }
-            if let segment = try await Segment.open(file), segment.number == number {
+            if case .segment(let segment) = try await Segment.open(file, number: number) {
                 segments.append(segment)
             } else {
                 report.unreadable.append(name)

@@ -33,6 +33,7 @@ public final class Store: Sendable {
     let gauges: StoreGauges
     let clock: any Clock
     private let writer: Mutex<JournalWriter?>
+    private let shared: SharedMark
 
     /// Opens the directory, or makes a store in an empty one, and recovers (see `Recovery`).
     /// Nothing is written and nothing answered before that is done.
@@ -65,7 +66,21 @@ public final class Store: Sendable {
             clock: clock)
         var recovery = try Recovery(space: space, gauges: gauges, index: index)
         writer = Mutex(try await recovery.run(queue: queue))
+        shared = try await SharedMark(disk: disk)
     }
+
+    /// The journal position that the next record gets: all before it is durable.
+    public var position: UInt64 { gauges.position }
+
+    /// Damage behind which rows, notes, ceilings and horizons may be hidden that the index lacks,
+    /// found at this start or at an earlier one.
+    public var hiding: [DamagedRegion] { gauges.damaged.filter(\.mayHideRows) }
+
+    /// Whether this directory has ever been one of several nodes'. Not in the journal, whose damage
+    /// may have hidden all that tells of them.
+    public var isShared: Bool { shared.isSet }
+
+    public func setShared() async throws(StoreError) { try await shared.set() }
 
     /// Writes the journal until `stop`; call it once, on the executor whose thread may block on the
     /// disk. An error means that the process must end: nothing is known of what was being written.

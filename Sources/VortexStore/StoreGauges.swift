@@ -24,6 +24,8 @@ final class StoreGauges: Sendable {
         }
     }
 
+    var position: UInt64 { state.withLock { $0.mark.nextPosition } }
+
     func countBatch(records: Int, bytes: Int) {
         state.withLock {
             $0.syncs += 1

@@ -30,6 +30,29 @@ extension Store {
         } catch { throw .index }
     }
 
+    /// The buckets that have an object's row here, by one look-up each.
+    public func buckets() throws(StoreError) -> [BucketID] {
+        let all: [UInt8] = Array("o".utf8)
+        var buckets: [BucketID] = []
+        var failure: CodingError?
+        do throws(IndexError) {
+            try index.scan(from: all, before: IndexKey.end(of: all)) { key, _ in
+                do throws(CodingError) {
+                    var reader = ByteReader(key)
+                    try reader.skip(1)
+                    let bucket = try reader.readID(BucketID.self)
+                    buckets.append(bucket)
+                    return IndexKey.end(of: IndexKey.objects(of: bucket)).map { .seek($0) } ?? .stop
+                } catch {
+                    failure = error
+                    return .stop
+                }
+            }
+        } catch { throw .index }
+        if let failure { throw .coding(failure) }
+        return buckets
+    }
+
     /// Rows of uploads by id, at most `limit`, behind `after`.
     public func uploads(
         after: UploadID?, limit: Int

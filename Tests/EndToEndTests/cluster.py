@@ -39,7 +39,8 @@ class Node(Server):
             self.listen = f"{self.place.host}:{self.place.port}"
 
     def command(self) -> list[str]:
-        words = [*super().command(), "--node", self.address, "--secret-file", str(self.secret)]
+        words = [*super().command(), "--node", self.address, "--secret-file", str(self.secret),
+                 "--log-level", "debug"]
         return words + (["--join", self.join] if self.join else [])
 
     def freeze(self) -> None:

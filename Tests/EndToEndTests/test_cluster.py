@@ -233,9 +233,11 @@ def test_no_put_slips_into_a_bucket_that_goes(cluster3):
             lambda: cluster3.put(name, "b", seeded(size, "b"), by=0))
         statuses = [one.status for one in puts]
         outcomes.add((deleted.status, *statuses))
-        # While a bucket is being looked through, puts are told that it is busy.
+        # While a bucket is being looked through, puts are told that it is busy; or that nobody
+        # knows, where one owner may have accepted before it heard and another one after.
         assert deleted.status in (204, 409) and set(statuses) <= {201, 404, 503}, outcomes
-        assert {one.problem for one in puts if one.status == 503} <= {"busy"}
+        assert {one.problem for one in puts if one.status == 503} <= {
+            "busy", "outcome-unknown"}
         for key, status in zip("ab", statuses):
             if deleted.status == 204:
                 assert status != 201, "a put was acknowledged in a bucket that is gone"

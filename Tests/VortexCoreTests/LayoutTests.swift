@@ -109,7 +109,8 @@ struct LayoutTests {
         var runs = [[NodeID: Epoch]](repeating: [:], count: 16)
         for step in 0..<40 {
             for partition in current.ring.partitions {
-                let present = Set(current.owners(of: partition))
+                let away = current.members.filter { $0.state == .resyncing }.map(\.id)
+                let present = Set(current.owners(of: partition)).subtracting(away)
                     .union(current.previous(of: partition))
                 var run = runs[Int(partition.value)].filter { present.contains($0.key) }
                 for node in present where run[node] == nil { run[node] = current.epoch }
@@ -126,7 +127,14 @@ struct LayoutTests {
         _ layout: Layout, _ generator: inout SeededGenerator
     ) -> Layout? {
         let some = layout.ring.partitions.filter { _ in Bool.random(using: &generator) }
-        switch Int.random(in: 0..<4, using: &generator) {
+        let anyone = layout.members.randomElement(using: &generator)?.id ?? NodeID(0)
+        switch Int.random(in: 0..<8, using: &generator) {
+        case 4: return layout.withdrawing(anyone)
+        case 5: return layout.returning(anyone)
+        case 6: return layout.finishing(layout.migrating)
+        case 7:
+            let id = UInt64.random(in: 100..<1_000, using: &generator)
+            return layout.replacing(anyone, with: member(id))
         case 0: return layout.finishing(some)
         case 1: return layout.fallingBack(some)
         case 2:

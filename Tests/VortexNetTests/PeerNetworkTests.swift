@@ -209,7 +209,9 @@ struct PeerNetworkTests {
     @Test func `more bytes than a peer may have unsent are not sent`() async throws {
         // Accepts and never reads: what the sockets' buffers do not take stays here.
         let deaf = try await DeafPeer.start()
-        let asker = try await Node.start(Node.options(listen: ""), Answers.echo)
+        var asking = Node.options(listen: "")
+        asking.helloTimeout = .hours(1)
+        let asker = try await Node.start(asking, Answers.echo)
         let chunk = message(bulk: [UInt8](repeating: 1, count: 1 << 20))
         await withTaskGroup(of: TransportError?.self) { group in
             for _ in 0..<64 { group.addTask { await asker.network.failure(deaf.address, chunk) } }

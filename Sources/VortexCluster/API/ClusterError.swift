@@ -39,6 +39,8 @@ public enum ClusterError: Error, Hashable, Sendable {
     /// The data directory is an older copy of what the cluster last saw of this node: it must join
     /// as a new one.
     case outdatedDisk
+    /// Another node has taken this one's places: its disk counted as lost.
+    case replaced
     /// The node is closing or its disk has failed.
     case stopped
 }

@@ -52,6 +52,7 @@ public final class ClusterNode: Sendable {
     let options: ClusterOptions
     let place: MemberPlace
     let book: LayoutBook
+    let fence: Fence
     let peers: Peers
     let council: LayoutRegister
     let coordinator: Coordinator
@@ -64,19 +65,26 @@ public final class ClusterNode: Sendable {
     let owedDeletes = OwedDeletes()
     let progress = RepairProgress()
     let startedMilliseconds: UInt64
+    /// Where the journal ended when the node was opened.
+    let openedPosition: UInt64
 
     var node: NodeID { book.node }
     var boot: UInt32 { coordinator.boot }
     var now: UInt64 { clock.wallMilliseconds }
     var view: LayoutView { book.view }
-    var layout: Layout { book.view.layout }
+    /// The disk has lost rows, and this node knows it: what it has held since then or before it
+    /// answers for only after it has synced it anew.
+    public var isFenced: Bool { fence.isRaised }
+    /// The newest layout that this node knows.
+    public var layout: Layout { book.view.layout }
 
     /// What answers peers' questions; to be served from before `enter` on.
     public var service: any PeerResponder { answers }
 
     private init(
         store: Store, clock: any Clock, entropy: any Entropy, options: ClusterOptions,
-        place: MemberPlace, book: LayoutBook, owner: LocalOwner, transport: (any Transport)?
+        place: MemberPlace, book: LayoutBook, owner: LocalOwner, transport: (any Transport)?,
+        opened: UInt64
     ) {
         self.store = store
         self.clock = clock
@@ -84,10 +92,13 @@ public final class ClusterNode: Sendable {
         self.options = options
         self.place = place
         self.book = book
+        openedPosition = opened
+        let fence = owner.fence
+        self.fence = fence
         let peers = Peers(book: book, transport: transport, clock: clock)
         self.peers = peers
         council = LayoutRegister(
-            store: store, book: book, peers: peers, clock: clock, entropy: entropy)
+            store: store, book: book, fence: fence, peers: peers, clock: clock, entropy: entropy)
         coordinator = Coordinator(
             owner: owner, peers: peers, owed: OwedCopies(), clock: clock, entropy: entropy)
         chunks = Chunks(coordinator: coordinator, store: store)
@@ -95,8 +106,10 @@ public final class ClusterNode: Sendable {
         let started = clock.wallMilliseconds
         startedMilliseconds = started
         let progress = progress
-        answers = PeerAnswers(owner: owner, council: council) {
-            NodeReport(store.usage, progress, started: started).encoded
+        answers = PeerAnswers(
+            owner: owner, council: council, peers: peers, owed: coordinator.owed
+        ) {
+            NodeReport(store.usage, progress, book.view, fence, started: started).encoded
         }
         buffers = BufferPool(limitBytes: options.bufferBytes)
     }
@@ -107,9 +120,11 @@ public final class ClusterNode: Sendable {
         store: Store, clock: any Clock, entropy: any Entropy, options: ClusterOptions,
         place: MemberPlace, transport: (any Transport)?
     ) async throws(ClusterError) -> ClusterNode {
+        let opened = store.position
         let book: LayoutBook
         let owner: LocalOwner
         do throws(StoreError) {
+            let fence = try await Fence.open(store)
             book = try await LayoutBook.open(
                 store,
                 first: Layout.single(
@@ -117,11 +132,11 @@ public final class ClusterNode: Sendable {
                     address: place.address, zone: place.zone, host: place.host,
                     weightBytes: max(1, place.weightBytes), boot: 0,
                     ring: Ring(bits: options.partitionBits)))
-            owner = try LocalOwner(store: store, book: book, clock: clock)
+            owner = try LocalOwner(store: store, book: book, fence: fence, clock: clock)
         } catch { throw ClusterError(error) }
         return ClusterNode(
             store: store, clock: clock, entropy: entropy, options: options, place: place,
-            book: book, owner: owner, transport: transport)
+            book: book, owner: owner, transport: transport, opened: opened)
     }
 
     /// A cluster of one that talks to nobody, entered.

@@ -7,7 +7,8 @@ public struct DamagedBytes: Hashable, Sendable {
     public var segment: UInt32
     public var offset: UInt64
     public var length: UInt64
-    /// Rows may be hidden in it: what seems absent may not be.
+    /// Rows may be hidden in it that this node has not had from others since: what seems absent
+    /// may not be.
     public var mayHideRows: Bool
 }
 
@@ -34,7 +35,7 @@ extension NodeStatus {
         usage.damagedRegions.map {
             DamagedBytes(
                 segment: $0.segment, offset: $0.offset, length: $0.length,
-                mayHideRows: $0.mayHideRows)
+                mayHideRows: $0.mayHideRows && !isHealed)
         }
     }
 }

@@ -103,6 +103,8 @@ public struct NodeStatus: Sendable {
     /// Blobs removed by the collector since the start.
     public var collectedBlobs: UInt64
     public var usage: StoreUsage
+    /// What the journal's damage may hide, others have told again.
+    var isHealed: Bool
 }
 
 /// What is known of one copy of a chunk.

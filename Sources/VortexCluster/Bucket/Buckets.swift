@@ -163,6 +163,7 @@ extension ClusterNode {
             return await peers.push(
                 member, row.id, generation: row.generation, epoch: epoch) == nil
         }
+        guard coordinator.owner.fenced == nil else { return false }
         do throws(StoreError) {
             try await coordinator.owner.generations.push(row.id, generation: row.generation)
         } catch { throw ClusterError(error) }
@@ -170,16 +171,19 @@ extension ClusterNode {
         return true
     }
 
-    /// No object and no open upload.
+    /// No object and no open upload. Throws `.busy` where somebody else changes the bucket.
     private func isEmpty(
         _ bucket: BucketID, _ generation: UInt64
     ) async throws(ClusterError) -> Bool {
         var from: [UInt8]? = []
         while let start = from {
-            let page = try await rows(
-                ListQuestion(
-                    bucket: bucket, generation: generation, from: start, prefix: [],
-                    delimiter: [], limit: Limits.listPageMax))
+            let page: MergedPage
+            do throws(ClusterError) {
+                page = try await rows(
+                    ListQuestion(
+                        bucket: bucket, generation: generation, from: start, prefix: [],
+                        delimiter: [], limit: Limits.listPageMax))
+            } catch .staleBucket { throw .busy }
             for row in page.rows where row.glance != .hidden(isTombstone: true) { return false }
             from = page.next
         }

@@ -10,8 +10,12 @@ internal import VortexStore
 ///     the directory knows   and the layout lists it with   then
 ///     nothing, no --join    -                              a cluster of one is made
 ///     nothing, --join       nothing                        it is listed, and gets its share
-///     a boot b              b, or the one tried last       b + 1
+///     nothing, --join       another node at its address    it replaces that one (`proves`)
+///     a boot b              b, or one tried since          one more than any tried
 ///     a boot b              another one                    refused: the disk is an old copy
+///     a boot b, damaged     any boot c                     c + 1; it syncs everything anew
+///     a boot b, and less of its journal than others have seen: the same
+///     a boot b              nothing, or as replaced        refused: another node is in its places
 extension ClusterNode {
     /// The id of the cluster that a node at one of these addresses belongs to, for the directory of
     /// a node that is to join it.
@@ -35,26 +39,38 @@ extension ClusterNode {
     /// Returns when the node is a member with a boot number of its own; from then on it serves.
     /// Waits as long as a majority of the council is away.
     public func enter(joining addresses: [String]) async throws(ClusterError) {
-        var past = try BootNote.read(store)
+        let past = try BootNote.read(store)
+        if fence.isUnentered { try await findCluster(addresses) }
         if past == nil, !addresses.isEmpty { try await learnLayout(from: addresses) }
-        let isFirst = past == nil && addresses.isEmpty
+        let isFirst = past == nil && addresses.isEmpty && !fence.isUnentered
         let known = past ?? BootNote()
+        let wasMember = known.last.number > 0 || (fence.isUnentered && store.isShared)
         var note = known
-        note.tried = BootNote.Boot(
-            number: max(known.last.number, known.tried.number) + 1, start: entropy.next())
-        past = note
+        var boot = note.tries(start: entropy.next())
         try await note.write(to: store)
         if isFirst { try await noteLayout(layout) }
         // A new member serves from the moment on in which others hear of it; nobody asks it before.
         if layout.member(node) == nil { answers.isOpen.store(true, ordering: .releasing) }
-        let change = EntryChange(node: node, place: place, known: known, tried: note.tried)
         while true {
             do throws(ClusterError) {
+                try await compareJournal()
+                if fence.isUnentered { try await outbid(&boot, &note) }
+                let change = EntryChange(
+                    node: node, place: place, known: known, tried: boot,
+                    isFenced: fence.isUnentered, wasMember: wasMember,
+                    predecessor: await predecessor())
                 let entered = try await council.propose { change.next(after: $0) }
-                guard let member = entered.member(node) else { throw .noQuorum }
-                note.last = BootNote.Boot(number: member.boot, start: member.start)
-                guard note.last == note.tried else { throw .outdatedDisk }
-                try await note.write(to: store)
+                guard let member = entered.member(node), member.state != .replaced else {
+                    throw wasMember ? ClusterError.replaced : .noQuorum
+                }
+                let agreed = BootNote.Boot(number: member.boot, start: member.start)
+                guard agreed == boot else {
+                    throw fence.isUnentered ? ClusterError.noQuorum : .outdatedDisk
+                }
+                try await BootNote(last: agreed).write(to: store)
+                do throws(StoreError) { try await fence.entered(at: entered.epoch) } catch {
+                    throw ClusterError(error)
+                }
                 coordinator.boot = member.boot
                 answers.isOpen.store(true, ordering: .releasing)
                 return
@@ -63,9 +79,38 @@ extension ClusterNode {
                 // Until it is listed nobody tells this node of newer layouts.
                 if layout.member(node) == nil { try await learnLayout(from: addresses) }
             }
-            do throws(CancellationError) { try await clock.sleep(milliseconds: 500) } catch {
-                throw .stopped
-            }
+            try await pause()
+        }
+    }
+
+    /// Its boot note may be older than its last start: the number that it tries is above the one
+    /// that the layout has.
+    private func outbid(
+        _ boot: inout BootNote.Boot, _ note: inout BootNote
+    ) async throws(ClusterError) {
+        guard let member = layout.member(node), member.boot >= boot.number,
+            member.start != boot.start
+        else { return }
+        boot = note.tries(above: member.boot, start: boot.start)
+        try await note.write(to: store)
+    }
+
+    private static let positionMilliseconds: UInt64 = 1_000
+
+    /// A disk that has lied about its syncs, or lost the end of its journal, has lost acknowledged
+    /// rows.
+    private func compareJournal() async throws(ClusterError) {
+        guard !fence.isUnentered, !view.peers.isEmpty else { return }
+        let seen = await peers.positionSeen(milliseconds: Self.positionMilliseconds)
+        guard seen > openedPosition, !fence.covers(journalUpTo: seen) else { return }
+        do throws(StoreError) {
+            try await fence.raise(endingAt: openedPosition, seenAt: seen)
+        } catch { throw ClusterError(error) }
+    }
+
+    private func pause() async throws(ClusterError) {
+        do throws(CancellationError) { try await clock.sleep(milliseconds: 500) } catch {
+            throw .stopped
         }
     }
 
@@ -86,60 +131,70 @@ extension ClusterNode {
                         "no answer", metadata: ["address": "\(address)", "error": "\(error)"])
                     continue
                 }
-                return try await noteLayout(asked)
+                // Whoever was asked may be the last to know.
+                if asked.epoch >= view.epoch { try await noteLayout(asked) }
+                return
             }
-            do throws(CancellationError) { try await clock.sleep(milliseconds: 500) } catch {
-                throw .stopped
+            try await pause()
+        }
+    }
+
+    // MARK: In another node's places
+
+    private static let identityMilliseconds: UInt64 = 2_000
+
+    /// The member that is listed at this node's address, where the address leads to this node:
+    /// here, and for every other member of the council that can tell, one of them at least.
+    private func predecessor() async -> NodeID? {
+        let layout = layout
+        guard layout.member(node) == nil, !place.address.isEmpty,
+            let old = layout.members.first(where: { $0.address == place.address })
+        else { return nil }
+        var witnesses = layout.council.filter { $0 != old.id }.compactMap(layout.member)
+        if witnesses.isEmpty { witnesses = layout.members.filter { $0.id != old.id } }
+        var found = [
+            await peers.identity(at: place.address, milliseconds: Self.identityMilliseconds)
+        ]
+        for witness in witnesses {
+            let seen = await peers.identity(
+                at: place.address, seenFrom: witness.address,
+                milliseconds: Self.identityMilliseconds)
+            if let seen { found.append(seen) }
+        }
+        guard found.count > 1, found.allSatisfy({ $0 == node }) else {
+            entryLog.notice(
+                "a member is listed at this node's address, and others do not reach this one there",
+                metadata: [
+                    "address": "\(place.address)", "member": "\(old.id)",
+                    "reached": "\(found.map { $0.map { "\($0)" } ?? "nobody" })",
+                ])
+            return nil
+        }
+        entryLog.notice(
+            "taking the places of the member that is listed at this node's address",
+            metadata: ["address": "\(place.address)", "member": "\(old.id)"])
+        return old.id
+    }
+
+    // MARK: With a damaged journal
+
+    /// What the directory says of the cluster may be old, or gone. Returns where the node knows of
+    /// others, who will tell it more; a node that has never had any is alone, with what it has.
+    private func findCluster(_ addresses: [String]) async throws(ClusterError) {
+        guard store.isShared || layout.members.contains(where: { $0.id != node }) else {
+            do throws(StoreError) { return try await fence.accept() } catch {
+                throw ClusterError(error)
             }
+        }
+        while !layout.members.contains(where: { $0.id != node }) {
+            entryLog.notice("the damaged journal names no other member: waiting to be told of one")
+            if !addresses.isEmpty { return try await learnLayout(from: addresses) }
+            try await pause()
         }
     }
 }
 
 private let entryLog = Logger(label: "vortex.entry")
-
-/// What a data directory remembers of its starts; written before the council hears of one.
-struct BootNote: Sendable {
-    struct Boot: Hashable, Sendable {
-        var number: UInt32 = 0
-        var start: UInt64 = 0
-    }
-    /// The last that was agreed.
-    var last = Boot()
-    /// The last that was proposed: it may have been agreed without our hearing of it.
-    var tried = Boot()
-
-    private static let note = "boot"
-
-    static func read(_ store: Store) throws(ClusterError) -> BootNote? {
-        do throws(StoreError) {
-            guard let bytes = try store.note(note) else { return nil }
-            do throws(CodingError) {
-                return try ByteReader.decode(bytes) { (reader) throws(CodingError) in
-                    let number: UInt32 = try reader.readFixed()
-                    // A directory of the time before clusters has its number alone.
-                    guard reader.remaining > 0 else {
-                        return BootNote(last: Boot(number: number), tried: Boot(number: number))
-                    }
-                    return BootNote(
-                        last: Boot(number: number, start: try reader.readFixed()),
-                        tried: Boot(
-                            number: try reader.readFixed(), start: try reader.readFixed()))
-                }
-            } catch { throw StoreError.coding(error) }
-        } catch { throw ClusterError(error) }
-    }
-
-    func write(to store: Store) async throws(ClusterError) {
-        var writer = ByteWriter(reserving: 24)
-        for boot in [last, tried] {
-            writer.write(fixed: boot.number)
-            writer.write(fixed: boot.start)
-        }
-        do throws(StoreError) { try await store.setNote(Self.note, writer.bytes) } catch {
-            throw ClusterError(error)
-        }
-    }
-}
 
 /// The layout after a node has started.
 private struct EntryChange: Sendable {
@@ -147,22 +202,34 @@ private struct EntryChange: Sendable {
     var place: MemberPlace
     var known: BootNote
     var tried: BootNote.Boot
+    /// It syncs everything anew, whatever its disk has forgotten.
+    var isFenced: Bool
+    /// Its directory is one of a member's.
+    var wasMember: Bool
+    /// Whose places it takes: proven to be gone from its address.
+    var predecessor: NodeID?
 
     /// nil: nothing to change, be it that the change is in effect, be it that it must not be.
     func next(after layout: Layout) -> Layout? {
         if let member = layout.member(node) {
             let seen = BootNote.Boot(number: member.boot, start: member.start)
-            guard seen != tried else { return nil }
-            let isOurs = seen == known.last || seen == known.tried || member.start == 0
-            guard isOurs, tried.number > member.boot else { return nil }
+            guard seen != tried, member.state != .replaced else { return nil }
+            let isOurs = known.knows(seen) || member.start == 0
+            guard isOurs || isFenced, tried.number > member.boot else { return nil }
             return layout.starting(
                 node, address: place.address, zone: place.zone, host: place.host,
                 weightBytes: max(1, place.weightBytes), boot: tried.number, start: tried.start)
         }
+        guard !wasMember else { return nil }
         var member = Member(
             id: node, address: place.address, zone: place.zone, host: place.host,
             weightBytes: max(1, place.weightBytes), boot: tried.number)
         member.start = tried.start
+        if !place.address.isEmpty,
+            let old = layout.members.first(where: { $0.address == place.address })
+        {
+            return old.id == predecessor ? layout.replacing(old.id, with: member) : nil
+        }
         // One change of owners at a time: `enter` comes again.
         guard !layout.isMigrating else { return nil }
         return layout.reassigning(to: layout.members.filter { $0.state != .dead } + [member])

@@ -8,13 +8,15 @@ internal import VortexStore
 /// a change have synced, the change is finished. Membership stays what the council agreed on.
 extension ClusterNode {
     private static let beatMilliseconds: UInt64 = 500
-    private static let patienceMilliseconds: UInt64 = 1_000
 
     func beat() async {
         while !Task.isCancelled {
             await round()
             await guarded("finishing a change of owners") { () async throws(ClusterError) in
                 try await self.finishChange()
+            }
+            await guarded("resyncing") { () async throws(ClusterError) in
+                try await self.resync()
             }
             do throws(CancellationError) {
                 try await clock.sleep(milliseconds: Self.beatMilliseconds)
@@ -31,19 +33,29 @@ extension ClusterNode {
 
     private func beat(_ node: NodeID) async {
         let question = WireMessage(kind: WireKind.ping.rawValue, epoch: view.epoch)
-        let asked = await peers.deliver(node, question, Self.patienceMilliseconds)
+        let asked = await peers.deliver(node, question, Peers.patienceMilliseconds)
         let beat = RemoteOwner.result(asked) { (reader) throws(CodingError) in
             (
                 epoch: try reader.readEpoch(), synced: try reader.readEpoch(),
-                isOpen: try reader.readByte() == 1
+                flags: try reader.readByte(), position: try reader.readNumber()
             )
         }
         guard case .success(let beat) = beat else { return }
-        peers.note(node, synced: beat.synced)
+        peers.note(
+            node, synced: beat.synced, isFenced: beat.flags & 2 != 0, position: beat.position)
+        // Who has slept, or has forgotten, need not know whom to ask.
+        if beat.epoch < view.epoch { return await offer(view, to: node) }
         guard beat.epoch > view.epoch else { return }
         if case .success(let message) = await peers.ask(node, .layout, epoch: view.epoch) {
             await peers.adopt(message.head)
         }
+    }
+
+    private func offer(_ view: LayoutView, to node: NodeID) async {
+        let offer = WireMessage(
+            kind: WireKind.offerLayout.rawValue, epoch: view.epoch, head: view.layout.encoded())
+        // What does not arrive is offered again with the next heartbeat.
+        _ = await peers.deliver(node, offer, Peers.patienceMilliseconds)
     }
 
     /// One node proposes, so that not all do: the first of the council that answers.

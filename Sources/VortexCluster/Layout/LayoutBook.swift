@@ -32,6 +32,7 @@ final class LayoutBook: Sendable {
 
     /// Nothing is noted before the node has entered a cluster.
     func note(_ layout: Layout) async throws(StoreError) {
+        if layout.members.count > 1 { try await store.setShared() }
         try await store.setNote(Self.note, layout.encoded())
         let view = LayoutView(layout, node: node)
         current.withLock { if $0.epoch <= layout.epoch { $0 = view } }

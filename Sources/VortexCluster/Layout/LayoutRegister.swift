@@ -21,6 +21,7 @@ final class LayoutRegister: Sendable {
 
     private let store: Store
     private let book: LayoutBook
+    private let fence: Fence
     private let peers: Peers
     private let clock: any Clock
     private let entropy: any Entropy
@@ -31,10 +32,12 @@ final class LayoutRegister: Sendable {
     private static let askMilliseconds: UInt64 = 2_000
 
     init(
-        store: Store, book: LayoutBook, peers: Peers, clock: any Clock, entropy: any Entropy
+        store: Store, book: LayoutBook, fence: Fence, peers: Peers, clock: any Clock,
+        entropy: any Entropy
     ) {
         self.store = store
         self.book = book
+        self.fence = fence
         self.peers = peers
         self.clock = clock
         self.entropy = entropy
@@ -78,6 +81,9 @@ final class LayoutRegister: Sendable {
             return .failed(.busy)
         }
         defer { turn.release(Self.turnKey) }
+        // A vote that it has forgotten would be given twice. When the others have chosen a layout
+        // in which it has entered, there is none left that it could have voted on before.
+        guard !fence.isUnentered else { return .failed(.fenced) }
         do throws(StoreError) {
             guard book.view.epoch == base else { return .failed(.stale) }
             guard book.view.layout.council.contains(book.node) else { return .failed(.notOwner) }

@@ -19,6 +19,10 @@ final class LayoutView: Sendable {
     private let addresses: [NodeID: String]
     /// Each one that occurs.
     let quorums: [Quorum]
+    /// The last epoch in which any partition's owners changed.
+    let lastChange: Epoch
+    /// The oldest of this node's `since`; nil where it holds nothing.
+    let oldestSince: Epoch?
     /// No partition is owned by anybody else: everything is answered by this node's store.
     let isAlone: Bool
 
@@ -45,6 +49,8 @@ final class LayoutView: Sendable {
                     isOwner: quorum.owners.contains(node)))
         }
         self.places = places
+        lastChange = places.lazy.map(\.epoch).max() ?? .zero
+        oldestSince = places.lazy.compactMap(\.since).min()
         quorums = Array(known.values)
         self.isAlone = isAlone && layout.members.count == 1
         var addresses: [NodeID: String] = [:]

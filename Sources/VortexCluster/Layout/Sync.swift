@@ -20,6 +20,7 @@ extension ClusterNode {
     /// Syncs whatever migrates; returns when there is nothing left that this node has not reported.
     func syncOnce() async throws(ClusterError) {
         let view = view
+        guard !fence.isUp(view) else { return }
         let mine = view.layout.migrating.filter { view[$0].isOwner }
         guard let joint = mine.map({ view[$0].epoch }).max(),
             answers.synced.withLock({ $0 }) != joint

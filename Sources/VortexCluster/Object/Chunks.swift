@@ -100,7 +100,10 @@ final class Chunks: Sendable {
         do throws(StoreError) {
             try await store.read(chunk, range: range, into: buffer)
             return true
-        } catch { return false }
+        } catch {
+            if case .damaged = error { owed.add(chunk.id, to: book.node) }
+            return false
+        }
     }
 
     /// Fills `buffer` with the chunk's bytes from `start`: from this node, else from the healthiest
@@ -248,7 +251,8 @@ final class Chunks: Sendable {
         guard let whole = try await whole(id, except: node) else {
             return try local(id) == nil ? .gone : .failed
         }
-        let place = book.view[id]
+        let place = try place(of: id, whole.owner)
+        guard place.quorum.owners.contains(node) else { return .gone }
         // Only slow, and there by now: its journal need not hold it twice.
         if node != book.node,
             case .success([whole.buffer.count]) = await coordinator.anOwner(node).lengths(of: [id])
@@ -261,18 +265,31 @@ final class Chunks: Sendable {
         return .copied
     }
 
-    /// The chunk with its origin: from this node, which knows the owning row.
+    private func place(
+        of id: ChunkID, _ row: RowKey
+    ) throws(ClusterError) -> LayoutView.Place {
+        do throws(StoreError) { return book.view[try owner.home(of: id, row)] } catch {
+            throw ClusterError(error)
+        }
+    }
+
+    /// The chunk with its origin: from this node, which knows the owning row, or, where its record
+    /// here is damaged, as others know it.
     private func whole(_ id: ChunkID, except node: NodeID) async throws(ClusterError) -> ChunkWrite?
     {
         guard let stored = try local(id) else { return nil }
-        let origin: (owner: RowKey, receivedMilliseconds: UInt64)
-        do throws(StoreError) { origin = try await store.origin(of: stored) } catch { return nil }
+        guard let row = try await origin(of: stored) else { return nil }
         var found: ChunkBuffer?
         if node != book.node, case .success(let buffer) = await owner.chunk(id, 0..<stored.length) {
             found = buffer
         }
         if found == nil {
-            for other in holders(id, nil) where other != node && found == nil {
+            let partition: Partition
+            do throws(StoreError) { partition = try owner.home(of: id, row) } catch {
+                throw ClusterError(error)
+            }
+            let isRowBody = partition != book.view.ring.partition(of: id)
+            for other in holders(id, isRowBody ? row : nil) where other != node && found == nil {
                 let answer = await RemoteOwner(node: other, peers: peers).chunk(
                     id, 0..<stored.length)
                 if case .success(let buffer) = answer { found = buffer }
@@ -280,7 +297,18 @@ final class Chunks: Sendable {
         }
         guard let found else { return nil }
         return ChunkWrite(
-            id: id, owner: origin.owner, receivedMilliseconds: origin.receivedMilliseconds,
+            id: id, owner: row, receivedMilliseconds: coordinator.clock.wallMilliseconds,
             checksums: CRC32C.blocks(of: found.bytes, chunk: id), buffer: found)
+    }
+
+    private func origin(of chunk: StoredChunk) async throws(ClusterError) -> RowKey? {
+        do throws(StoreError) { return try await store.origin(of: chunk).owner } catch {
+            guard case .damaged = error else { return nil }
+        }
+        for node in peers.order(book.view.peers) {
+            let asked = await RemoteOwner(node: node, peers: peers).origin(of: chunk.id)
+            if case .success(let row?) = asked { return row }
+        }
+        return nil
     }
 }

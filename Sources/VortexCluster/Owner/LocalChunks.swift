@@ -6,11 +6,32 @@ extension LocalOwner {
     /// A copy counts only on an owner, at the partition's epoch: looked at before and after, so
     /// that none counts on a node that has since reported that it holds nothing.
     func put(_ chunk: ChunkWrite, epoch: Epoch) async -> OwnerFailure? {
-        let partition = book.view.ring.partition(of: chunk.id)
+        let partition: Partition
+        do throws(StoreError) { partition = try home(of: chunk.id, chunk.owner) } catch {
+            return OwnerFailure(error)
+        }
         if let failure = refusal(partition, epoch) { return failure }
         guard book.view[partition].isOwner else { return .notOwner }
         do throws(StoreError) { try await store.put(chunk) } catch { return OwnerFailure(error) }
         return refusal(partition, epoch)
+    }
+
+    /// Where the chunk belongs: with its row, where the row that is here says so; else on its own
+    /// arc.
+    func home(of id: ChunkID, _ row: RowKey) throws(StoreError) -> Partition {
+        let ring = book.view.ring
+        guard id.index == 0, row.kind == .object, let stored = try stored(row),
+            stored.value.bodies.contains(id.blob)
+        else { return ring.partition(of: id) }
+        return ring.partition(of: row)
+    }
+
+    /// The row that owns a chunk, from the chunk's own record.
+    func origin(of id: ChunkID) async -> Result<RowKey?, OwnerFailure> {
+        do throws(StoreError) {
+            guard let chunk = try store.chunk(id) else { return .success(nil) }
+            return .success(try await store.origin(of: chunk).owner)
+        } catch { return .failure(OwnerFailure(error)) }
     }
 
     func chunk(_ id: ChunkID, _ range: Range<Int>) async -> Result<ChunkBuffer?, OwnerFailure> {

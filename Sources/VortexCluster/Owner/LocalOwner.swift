@@ -15,6 +15,7 @@ final class LocalOwner: Owner {
     let node: NodeID
     let store: Store
     let book: LayoutBook
+    let fence: Fence
     let slots = RowSlots()
     let generations: BucketGenerations
     private let clock: any Clock
@@ -30,9 +31,12 @@ final class LocalOwner: Owner {
     private static let ceilingNote = "ceiling"
 
     /// The ceiling of the last run becomes the floor of this one.
-    init(store: Store, book: LayoutBook, clock: any Clock) throws(StoreError) {
+    init(
+        store: Store, book: LayoutBook, fence: Fence, clock: any Clock
+    ) throws(StoreError) {
         self.store = store
         self.book = book
+        self.fence = fence
         node = book.node
         self.clock = clock
         generations = BucketGenerations(store: store)
@@ -59,18 +63,23 @@ final class LocalOwner: Owner {
         }
     }
 
+    /// A row's owner may be fenced; copies of chunks carry checksums, and are not.
     private func refusal(_ key: RowKey, _ epoch: Epoch) -> OwnerFailure? {
-        refusal(book.view.ring.partition(of: key), epoch)
+        let view = book.view
+        if let failure = refusal(view.ring.partition(of: key), epoch) { return failure }
+        return fence.hides(view[key].since) ? .fenced : nil
     }
 
     // MARK: Rules
 
-    func prepare(_ key: RowKey, _ ballot: Ballot, epoch: Epoch) async -> PrepareAnswer {
+    func prepare(
+        _ key: RowKey, _ ballot: Ballot, generation: UInt64?, epoch: Epoch
+    ) async -> PrepareAnswer {
         if let failure = refusal(key, epoch) { return .failed(failure) }
         do throws(StoreError) {
             while true {
                 await slots.settle(key)
-                let answer = try promise(key, ballot)
+                let answer = try promise(key, ballot, generation)
                 switch answer {
                 case .wait: continue
                 case .raise(let ceiling): try await raiseCeiling(to: ceiling)
@@ -86,10 +95,15 @@ final class LocalOwner: Owner {
         case answer(PrepareAnswer)
     }
 
-    private func promise(_ key: RowKey, _ ballot: Ballot) throws(StoreError) -> PromiseStep {
+    private func promise(
+        _ key: RowKey, _ ballot: Ballot, _ generation: UInt64?
+    ) throws(StoreError) -> PromiseStep {
         let result = slots.with(key) { table -> Result<PromiseStep, StoreError> in
             if table.slots[key]?.isJournaling == true { return .success(.wait) }
             do throws(StoreError) {
+                if let newer = try newerGeneration(of: key.bucket, than: generation) {
+                    return .success(.answer(.staleGeneration(current: newer)))
+                }
                 let stored = try stored(key, table)
                 let acceptor = try acceptor(of: key)
                 let row = Self.row(stored, table.slots[key])
@@ -190,10 +204,8 @@ final class LocalOwner: Owner {
         let result = slots.with(key) { table -> Result<WriteStep, StoreError> in
             if table.slots[key]?.isJournaling == true { return .success(.wait) }
             do throws(StoreError) {
-                if let generation = request.generation,
-                    let current = try generations.current(of: key.bucket), generation < current
-                {
-                    return .success(.staleGeneration(current))
+                if let newer = try newerGeneration(of: key.bucket, than: request.generation) {
+                    return .success(.staleGeneration(newer))
                 }
                 let stored = try stored(key, table)
                 let row = Self.row(stored, table.slots[key])
@@ -232,10 +244,8 @@ final class LocalOwner: Owner {
     func readNow(_ key: RowKey, generation: UInt64? = nil, epoch: Epoch) -> ReadAnswer {
         if let failure = refusal(key, epoch) { return .failed(failure) }
         do throws(StoreError) {
-            if let generation, let current = try generations.current(of: key.bucket),
-                generation < current
-            {
-                return .staleGeneration(current: current)
+            if let newer = try newerGeneration(of: key.bucket, than: generation) {
+                return .staleGeneration(current: newer)
             }
             let found =
                 key.bucket == .zero && book.view.isAlone
@@ -286,6 +296,14 @@ final class LocalOwner: Owner {
     }
 
     // MARK: What the rules look at
+
+    /// The bucket's generation here, where a request was made by an older one.
+    private func newerGeneration(
+        of bucket: BucketID, than generation: UInt64?
+    ) throws(StoreError) -> UInt64? {
+        guard let generation, let current = try generations.current(of: bucket) else { return nil }
+        return generation < current ? current : nil
+    }
 
     private func partition(of key: RowKey) -> UInt16 {
         book.view.ring.partition(of: key).value

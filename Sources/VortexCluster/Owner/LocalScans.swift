@@ -60,7 +60,11 @@ struct FoundRow: Sendable {
 }
 
 extension LocalOwner {
+    /// Of several rows none is told as long as some may be lost.
+    var fenced: OwnerFailure? { fence.isUp(book.view) ? .fenced : nil }
+
     func list(_ question: ListQuestion) -> Result<ListAnswer, OwnerFailure> {
+        if let failure = fenced { return .failure(failure) }
         var answer = ListAnswer()
         var damage: CodingError?
         let view = book.view
@@ -122,6 +126,7 @@ extension LocalOwner {
 
     /// Upload rows behind `after`.
     func uploads(after: UploadID?, limit: Int) -> Result<[FoundRow], OwnerFailure> {
+        if let failure = fenced { return .failure(failure) }
         do throws(StoreError) {
             return .success(found(try store.uploads(after: after, limit: limit)))
         } catch { return .failure(OwnerFailure(error)) }
@@ -129,6 +134,7 @@ extension LocalOwner {
 
     /// The upload's own row and those of its parts.
     func parts(of id: UploadID) -> Result<[FoundRow], OwnerFailure> {
+        if let failure = fenced { return .failure(failure) }
         do throws(StoreError) {
             var rows = try store.parts(of: id)
             if let upload = try store.upload(id) { rows.insert(upload, at: 0) }
@@ -153,6 +159,7 @@ extension LocalOwner {
     func page(
         of partition: Partition, after: [UInt8]?, limit: Int
     ) -> Result<PartitionPage, OwnerFailure> {
+        if let failure = fenced { return .failure(failure) }
         do throws(StoreError) {
             let page = try store.rows(of: partition.value, after: after, limit: limit)
             var rows: [Store.PartitionRow] = []
@@ -170,6 +177,7 @@ extension LocalOwner {
 
     /// A sum over the partition's rows and ballots that does not depend on their order.
     func digest(of partition: Partition) -> Result<UInt64, OwnerFailure> {
+        if let failure = fenced { return .failure(failure) }
         var sum: UInt64 = 0
         var after: [UInt8]?
         do throws(StoreError) {

@@ -7,7 +7,11 @@ internal import VortexStore
 protocol Owner: Sendable {
     var node: NodeID { get }
     func read(_ key: RowKey, generation: UInt64?, epoch: Epoch) async -> ReadAnswer
-    func prepare(_ key: RowKey, _ ballot: Ballot, epoch: Epoch) async -> PrepareAnswer
+    /// `generation` as in `AcceptRequest`: a change that writes nothing (a failed condition, a
+    /// delete of what is absent) must not be answered for a bucket that has been deleted since.
+    func prepare(
+        _ key: RowKey, _ ballot: Ballot, generation: UInt64?, epoch: Epoch
+    ) async -> PrepareAnswer
     func accept(_ request: AcceptRequest, epoch: Epoch) async -> AcceptAnswer
     /// Rule 7: a chosen value, with the bodies that live with it.
     func install(_ request: AcceptRequest, epoch: Epoch) async -> InstallAnswer
@@ -38,6 +42,7 @@ enum PrepareAnswer: Sendable {
     case promise(accepted: Ballot, value: RegisterValue?, horizon: Ballot)
     case reject(Ballot)
     case tooFarAhead
+    case staleGeneration(current: UInt64)
     case failed(OwnerFailure)
 }
 

@@ -105,7 +105,7 @@ final class RowSlots: Sendable {
     func drain(bucket: BucketID) async {
         for shard in shards {
             while let key = shard.table.withLock({ table in
-                table.slots.first { $0.key.bucket == bucket && $0.value.isJournaling }?.key
+                table.slots.filter { $0.key.bucket == bucket && $0.value.isJournaling }.keys.min()
             }) { await settle(key) }
         }
     }

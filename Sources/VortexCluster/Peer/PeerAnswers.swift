@@ -8,6 +8,8 @@ final class PeerAnswers: PeerResponder {
     let owner: LocalOwner
     let book: LayoutBook
     let council: LayoutRegister
+    let peers: Peers
+    let owed: OwedCopies
     /// Until this node has entered the cluster it answers only what agreeing on a layout needs.
     let isOpen = Atomic<Bool>(false)
     /// The epoch of the layout for which this node has synced all its migrating partitions.
@@ -16,10 +18,13 @@ final class PeerAnswers: PeerResponder {
     let report: @Sendable () async -> [UInt8]
 
     init(
-        owner: LocalOwner, council: LayoutRegister, report: @escaping @Sendable () async -> [UInt8]
+        owner: LocalOwner, council: LayoutRegister, peers: Peers, owed: OwedCopies,
+        report: @escaping @Sendable () async -> [UInt8]
     ) {
         self.owner = owner
         self.council = council
+        self.peers = peers
+        self.owed = owed
         self.report = report
         book = owner.book
     }
@@ -63,9 +68,18 @@ final class PeerAnswers: PeerResponder {
         case .layout: return .success(Reply(head: book.view.layout.encoded()))
         case .offerLayout: return await adopt(try Layout(decoding: question.head))
         case .councilPrepare, .councilAccept: return try await vote(kind, question)
+        case .lastSeen:
+            let node = try decode(question) { (reader) throws(CodingError) in
+                NodeID(try reader.readOrdered())
+            }
+            var writer = ByteWriter(reserving: 8)
+            writer.write(number: peers.health(of: node).position)
+            return .success(Reply(head: writer.bytes))
+        case .identity: return await identity(try decode(question, Self.readAddress))
         default: break
         }
         guard isOpen.load(ordering: .acquiring) else { return .failure(.notOwner) }
+        if let refusal = notMeant(question.epoch) { return .failure(refusal) }
         switch kind {
         case .read, .prepare, .accept, .install, .purge:
             return try await register(kind, question)
@@ -73,9 +87,13 @@ final class PeerAnswers: PeerResponder {
             let chunk = try decode(question) { (reader) throws(CodingError) in
                 try reader.readChunk(question.bulk)
             }
-            if let refusal = standing(chunk.id, question.epoch) { return .failure(refusal) }
+            let home: Partition
+            do throws(StoreError) { home = try owner.home(of: chunk.id, chunk.owner) } catch {
+                return .failure(OwnerFailure(error))
+            }
+            if let refusal = refusal(home, question.epoch) { return .failure(refusal) }
             return done(await owner.put(chunk, epoch: question.epoch))
-        case .getChunk, .findChunks, .collect: return try await chunk(kind, question)
+        case .getChunk, .findChunks, .findOrigin, .collect: return try await chunk(kind, question)
         case .list, .uploads, .parts, .partition, .digests, .generation, .generations:
             return try await scan(kind, question)
         case .status: return .success(Reply(head: await report()))
@@ -110,24 +128,51 @@ final class PeerAnswers: PeerResponder {
         refusal(book.view.ring.partition(of: key), epoch)
     }
 
-    private func standing(_ chunk: ChunkID, _ epoch: Epoch) -> OwnerFailure? {
-        refusal(book.view.ring.partition(of: chunk), epoch)
-    }
-
     /// For questions about several partitions: both sides have the very same layout.
     func standing(_ epoch: Epoch) -> OwnerFailure? {
         let mine = book.view.epoch
         return mine == epoch ? nil : mine > epoch ? .stale : .unreachable
     }
 
+    /// At a member's address there may be another node by now: who is not listed was not meant,
+    /// unless the asker knows a layout that does list it.
+    private func notMeant(_ epoch: Epoch) -> OwnerFailure? {
+        let view = book.view
+        if view.layout.member(owner.node) != nil { return nil }
+        return epoch > view.epoch ? .unreachable : .fenced
+    }
+
     // MARK: Layout
+
+    private static let identityMilliseconds: UInt64 = 1_500
+
+    private static func readAddress(_ reader: inout ByteReader) throws(CodingError) -> String {
+        try reader.readText(max: Layout.nameBytesMax)
+    }
+
+    /// Who this node is; or who answers at the address, as seen from here.
+    private func identity(_ address: String) async -> Result<Reply, OwnerFailure> {
+        guard !address.isEmpty else {
+            var writer = ByteWriter(reserving: 8)
+            writer.write(ordered: owner.node.value)
+            return .success(Reply(head: writer.bytes))
+        }
+        let found = await peers.identity(
+            at: address, milliseconds: Self.identityMilliseconds)
+        guard let found else { return .failure(.lost) }
+        var writer = ByteWriter(reserving: 8)
+        writer.write(ordered: found.value)
+        return .success(Reply(head: writer.bytes))
+    }
 
     /// What a heartbeat says: boot-independent facts about this node.
     func beat() -> [UInt8] {
         var writer = ByteWriter(reserving: 32)
         writer.write(book.view.epoch)
         writer.write(synced.withLock { $0 })
-        writer.write(UInt8(isOpen.load(ordering: .acquiring) ? 1 : 0))
+        let isOpen = isOpen.load(ordering: .acquiring)
+        writer.write(UInt8((isOpen ? 1 : 0) | (owner.fenced == nil ? 0 : 2)))
+        writer.write(number: owner.store.position)
         return writer.bytes
     }
 
@@ -171,11 +216,12 @@ final class PeerAnswers: PeerResponder {
                 key, generation: generation == 0 ? nil : generation, epoch: epoch)
             if let failure = writer.write(answer) { return .failure(failure) }
         case .prepare:
-            let (key, ballot) = try decode(question) { (reader) throws(CodingError) in
-                (try reader.readRowKey(), try reader.readBallot())
+            let (key, ballot, generation) = try decode(question) { (reader) throws(CodingError) in
+                (try reader.readRowKey(), try reader.readBallot(), try reader.readNumber())
             }
             if let refusal = standing(key, epoch) { return .failure(refusal) }
-            let answer = await owner.prepare(key, ballot, epoch: epoch)
+            let answer = await owner.prepare(
+                key, ballot, generation: generation == 0 ? nil : generation, epoch: epoch)
             if let failure = writer.write(answer) { return .failure(failure) }
         case .purge:
             let (key, ballot) = try decode(question) { (reader) throws(CodingError) in
@@ -214,9 +260,24 @@ final class PeerAnswers: PeerResponder {
             }
             guard from < to else { throw .outOfRange(UInt64(from)) }
             switch await owner.chunk(id, from..<to) {
-            case .failure(let failure): return .failure(failure)
+            case .failure(let failure):
+                // The asker goes to another owner; this one has its own copy made again.
+                if failure == .damaged { owed.add(id, to: owner.node) }
+                return .failure(failure)
             case .success(let buffer):
                 return .success(Reply(head: buffer?.checksum(chunk: id) ?? [], bulk: buffer))
+            }
+        case .findOrigin:
+            let id = try decode(question) { (reader) throws(CodingError) in
+                try reader.readChunkID()
+            }
+            switch await owner.origin(of: id) {
+            case .failure(let failure): return .failure(failure)
+            case .success(let row):
+                var writer = ByteWriter(reserving: 64)
+                writer.write(UInt8(row == nil ? 0 : 1))
+                if let row { writer.write(row) }
+                return .success(Reply(head: writer.bytes))
             }
         case .collect:
             let (blob, moment) = try decode(question) { (reader) throws(CodingError) in
@@ -273,6 +334,9 @@ extension ByteWriter {
             write(UInt8(1))
             write(ballot)
         case .tooFarAhead: write(UInt8(2))
+        case .staleGeneration(let current):
+            write(UInt8(3))
+            write(number: current)
         case .failed(let failure): return failure
         }
         return nil

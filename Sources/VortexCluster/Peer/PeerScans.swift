@@ -10,7 +10,7 @@ extension PeerAnswers {
     func scan(
         _ kind: WireKind, _ question: WireMessage
     ) async throws(CodingError) -> Result<Reply, OwnerFailure> {
-        if let refusal = standing(question.epoch) { return .failure(refusal) }
+        if let refusal = standing(question.epoch) ?? owner.fenced { return .failure(refusal) }
         let reply: Result<Reply, OwnerFailure>
         switch kind {
         case .list:

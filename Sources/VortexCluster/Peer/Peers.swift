@@ -12,6 +12,10 @@ final class Peers: Sendable {
         /// Of reads, smoothed: an eighth of each new one.
         var latencyNanoseconds: UInt64 = 1_000_000
         var isSuspect = false
+        /// It says that it answers for no rows.
+        var isFenced = false
+        /// As far as its journal was durable, by its own word: it never goes back.
+        var position: UInt64 = 0
         /// The joint epoch for which it says that it has synced.
         var synced = Epoch.zero
         /// It has answered again after a silence: what it may have missed must be looked for.
@@ -25,6 +29,9 @@ final class Peers: Sendable {
 
     /// Registers and chunks: past it the peer counts as silent.
     static let answerMilliseconds: UInt64 = 4_000
+    /// Heartbeats. Who answers a question later than this has been silent; a hedge's time-out,
+    /// which is much shorter, says nothing about who is only slow.
+    static let patienceMilliseconds: UInt64 = 900
     /// Scans look at many rows.
     static let scanMilliseconds: UInt64 = 10_000
     static let suspectAfterMilliseconds: UInt64 = 1_800
@@ -47,6 +54,7 @@ final class Peers: Sendable {
         let indices = nodes.indices.sorted { left, right in
             let (one, other) = (known[left], known[right])
             if one.isSuspect != other.isSuspect { return other.isSuspect }
+            if one.isFenced != other.isFenced { return other.isFenced }
             let (fast, slow) = (
                 one.latencyNanoseconds / 500_000, other.latencyNanoseconds / 500_000
             )
@@ -89,8 +97,15 @@ final class Peers: Sendable {
         }
     }
 
-    func note(_ node: NodeID, synced: Epoch) {
-        health.withLock { $0[node, default: Health()].synced = synced }
+    /// What a heartbeat says.
+    func note(_ node: NodeID, synced: Epoch, isFenced: Bool, position: UInt64) {
+        health.withLock { table in
+            var health = table[node] ?? Health()
+            health.synced = synced
+            health.isFenced = isFenced
+            health.position = max(health.position, position)
+            table[node] = health
+        }
     }
 
     func synced(_ node: NodeID) -> Epoch { health.withLock { $0[node]?.synced ?? .zero } }
@@ -154,6 +169,50 @@ final class Peers: Sendable {
         return .stale
     }
 
+    /// Which node answers at an address; nil where none does. With `seenFrom`, as seen by that one.
+    func identity(
+        at address: String, seenFrom other: String? = nil, milliseconds: UInt64
+    ) async -> NodeID? {
+        var writer = ByteWriter(reserving: 8 + address.utf8.count)
+        writer.write(text: other == nil ? "" : address)
+        let question = WireMessage(
+            kind: WireKind.identity.rawValue, epoch: .zero, head: writer.bytes)
+        guard let transport else { return nil }
+        do throws(TransportError) {
+            let answer = try await transport.ask(
+                other ?? address, question, timeoutMilliseconds: milliseconds)
+            guard answer.kind == WireKind.done.rawValue else { return nil }
+            do throws(CodingError) {
+                return NodeID(
+                    try ByteReader.decode(answer.head) { (reader) throws(CodingError) in
+                        try reader.readOrdered(UInt64.self)
+                    })
+            } catch { return nil }
+        } catch { return nil }
+    }
+
+    /// How far others have seen this node's journal reach; 0 where nobody says. They forget it with
+    /// their restart, and what was written since the last heartbeat they have not seen.
+    func positionSeen(milliseconds: UInt64) async -> UInt64 {
+        var writer = ByteWriter(reserving: 8)
+        writer.write(ordered: book.node.value)
+        let (head, epoch, others) = (writer.bytes, book.view.epoch, book.view.peers)
+        return await withTaskGroup(of: UInt64.self) { group in
+            for other in others {
+                group.addTask {
+                    let asked = await self.ask(
+                        other, .lastSeen, epoch: epoch, head, milliseconds: milliseconds)
+                    let seen = RemoteOwner.result(asked) { (reader) throws(CodingError) in
+                        try reader.readNumber()
+                    }
+                    if case .success(let position) = seen { return position }
+                    return 0
+                }
+            }
+            return await group.reduce(0, max)
+        }
+    }
+
     /// One question to a node by its address in the layout.
     func deliver(
         _ node: NodeID, _ question: WireMessage, _ milliseconds: UInt64
@@ -175,7 +234,10 @@ final class Peers: Sendable {
             case .busy: return .failure(.busy)
             case .cancelled: return .failure(.lost)
             case .lost:
-                missed(node)
+                let waited = (clock.monotonicNanoseconds - start) / 1_000_000
+                if waited < milliseconds || milliseconds >= Self.patienceMilliseconds {
+                    missed(node)
+                }
                 return .failure(.lost)
             }
         }

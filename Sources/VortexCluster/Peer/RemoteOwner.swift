@@ -31,10 +31,13 @@ struct RemoteOwner: Owner {
         }
     }
 
-    func prepare(_ key: RowKey, _ ballot: Ballot, epoch: Epoch) async -> PrepareAnswer {
+    func prepare(
+        _ key: RowKey, _ ballot: Ballot, generation: UInt64?, epoch: Epoch
+    ) async -> PrepareAnswer {
         var writer = ByteWriter(reserving: 64 + key.key.count)
         writer.write(key)
         writer.write(ballot)
+        writer.write(number: generation ?? 0)
         let asked = await peers.ask(node, .prepare, epoch: epoch, writer.bytes)
         return Self.answer(asked, PrepareAnswer.failed) { (reader) throws(CodingError) in
             switch try reader.readByte() {
@@ -45,6 +48,7 @@ struct RemoteOwner: Owner {
                     accepted: accepted, value: try reader.readOptionalValue(), horizon: horizon)
             case 1: return .reject(try reader.readBallot())
             case 2: return .tooFarAhead
+            case 3: return .staleGeneration(current: try reader.readNumber())
             case let tag: throw .unknown(tag: UInt64(tag))
             }
         }
@@ -129,6 +133,17 @@ struct RemoteOwner: Owner {
             var lengths: [Int] = []
             for _ in chunks { lengths.append(try reader.readCount(max: ChunkLength.deleted)) }
             return lengths
+        }
+    }
+
+    /// The row that owns the chunk; nil where the chunk is not there.
+    func origin(of id: ChunkID) async -> Result<RowKey?, OwnerFailure> {
+        var writer = ByteWriter(reserving: 20)
+        writer.write(id)
+        let asked = await peers.ask(
+            node, .findOrigin, epoch: peers.book.view.epoch, writer.bytes)
+        return Self.result(asked) { (reader) throws(CodingError) in
+            try reader.readByte() == 1 ? try reader.readRowKey() : nil
         }
     }
 

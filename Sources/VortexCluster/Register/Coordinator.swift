@@ -80,7 +80,7 @@ final class Coordinator: Sendable {
             let ballot = nextBallot()
             let place = book.view[change.key]
             let found: Promises
-            switch await gatherPromises(change.key, ballot, place) {
+            switch await gatherPromises(change.key, ballot, change.generation, place) {
             case .found(let promises): found = promises
             case .again: continue
             case .failed(let error):
@@ -95,9 +95,11 @@ final class Coordinator: Sendable {
                 guard let sent else { throw .outcomeUnknown }
                 guard let value else { return sent }
                 answer = .success(sent)
+                // By the same settings as when it was sent: a value that one owner alone has must
+                // not be carried into a bucket that was found empty meanwhile.
                 request = AcceptRequest(
                     key: change.key, ballot: ballot, value: value, bodies: [],
-                    generation: nil, milliseconds: clock.wallMilliseconds)
+                    generation: change.generation, milliseconds: clock.wallMilliseconds)
             case .compute:
                 let step = try apply(compute, of: change, to: found)
                 answer = step.answer

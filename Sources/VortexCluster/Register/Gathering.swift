@@ -36,14 +36,15 @@ extension Coordinator {
     // MARK: Phase 1
 
     func gatherPromises(
-        _ key: RowKey, _ ballot: Ballot, _ place: LayoutView.Place
+        _ key: RowKey, _ ballot: Ballot, _ generation: UInt64?, _ place: LayoutView.Place
     ) async -> GatheredPromises {
         if isMine(place) {
-            return onlyPromise(await owner.prepare(key, ballot, epoch: place.epoch))
+            return onlyPromise(
+                await owner.prepare(key, ballot, generation: generation, epoch: place.epoch))
         }
         return await withTaskGroup(of: (NodeID, PrepareAnswer)?.self) { group in
             for node in place.quorum.members {
-                group.addTask { await self.prepare(node, key, ballot, place.epoch) }
+                group.addTask { await self.prepare(node, key, ballot, generation, place.epoch) }
             }
             var promises:
                 [(node: NodeID, accepted: Ballot, value: RegisterValue?, horizon: Ballot)] =
@@ -63,6 +64,9 @@ extension Coordinator {
                     isAgain = true
                 // Not an owner yet, for its own knowledge: it is only just entering.
                 case .failed(.stale), .failed(.notOwner): isAgain = true
+                case .staleGeneration:
+                    group.cancelAll()
+                    return .failed(.staleBucket)
                 case .tooFarAhead, .failed: break
                 }
                 if place.quorum.isMet(by: promises.map(\.node)) {
@@ -91,9 +95,12 @@ extension Coordinator {
     }
 
     private func prepare(
-        _ node: NodeID, _ key: RowKey, _ ballot: Ballot, _ epoch: Epoch
+        _ node: NodeID, _ key: RowKey, _ ballot: Ballot, _ generation: UInt64?, _ epoch: Epoch
     ) async -> (NodeID, PrepareAnswer)? {
-        (node, await anOwner(node).prepare(key, ballot, epoch: epoch))
+        (
+            node,
+            await anOwner(node).prepare(key, ballot, generation: generation, epoch: epoch)
+        )
     }
 
     private func onlyPromise(_ answer: PrepareAnswer) -> GatheredPromises {
@@ -105,6 +112,7 @@ extension Coordinator {
             observe(promised)
             return .again
         case .tooFarAhead: return .failed(.noQuorum)
+        case .staleGeneration: return .failed(.staleBucket)
         case .failed(.stale): return .again
         case .failed(let failure): return .failed(failure.clusterError)
         }

@@ -11,6 +11,8 @@ extension ClusterNode {
         /// The blob asked about last, and whether a row names it.
         var blob: BlobID?
         var isNamed = false
+        /// As a body that lives with its row.
+        var isRowBody = false
         var isWhole = true
         var strays: UInt64 = 0
         /// Partitions in which a stray was found.
@@ -40,30 +42,62 @@ extension ClusterNode {
     private struct Visited {
         var chunk: StoredChunk
         var owner: RowKey
+
+        /// Of a PUT of one chunk or less, or the first chunk of a larger one.
+        var mayBeRowBody: Bool { chunk.id.index == 0 && owner.kind == .object }
+        var isRowBody: Bool { mayBeRowBody && chunk.length < Limits.chunkBytes }
     }
 
     private func visit(_ page: [StoredChunk], _ walk: inout Walk) async throws(ClusterError) {
         var spread: [Visited] = []
+        var bodies: [Visited] = []
         for chunk in page {
             let owner: RowKey
             do throws(StoreError) { owner = try await store.origin(of: chunk).owner } catch {
-                // Its record does not verify: its bytes are asked for elsewhere when they are read.
+                // Its record does not verify: it is made again from another owner's copy.
                 coordinator.owed.add(chunk.id, to: node)
                 walk.isWhole = false
                 continue
             }
-            if try livesWithRow(chunk, owner) { continue }
-            spread.append(Visited(chunk: chunk, owner: owner))
+            let visited = Visited(chunk: chunk, owner: owner)
+            if try livesWithRow(chunk, owner) {
+                bodies.append(visited)
+            } else {
+                spread.append(visited)
+            }
         }
-        guard !spread.isEmpty else { return }
         var lengths: [NodeID: [Int]] = [:]
-        let ids = spread.map(\.chunk.id)
+        let ids = (spread + bodies).map(\.chunk.id)
+        guard !ids.isEmpty else { return }
         for other in view.peers {
             let asked = await RemoteOwner(node: other, peers: peers).lengths(of: ids)
             if case .success(let found) = asked { lengths[other] = found }
         }
         for (place, visited) in spread.enumerated() {
             try await visit(visited, at: place, lengths, &walk)
+        }
+        for (place, visited) in bodies.enumerated() {
+            try await compare(visited, at: spread.count + place, lengths, &walk)
+        }
+    }
+
+    /// A body whose row is here and names it: the row's other owners have it too, those that have
+    /// the same row.
+    private func compare(
+        _ visited: Visited, at index: Int, _ lengths: [NodeID: [Int]], _ walk: inout Walk
+    ) async throws(ClusterError) {
+        for owner in view[visited.owner].quorum.owners where owner != node {
+            let found = lengths[owner]?[index]
+            if found == visited.chunk.length || found == ChunkLength.deleted { continue }
+            let isThere =
+                found != nil
+                ? try await chunks.copy(visited.chunk.id, to: owner, naming: self) == .copied
+                : false
+            if !isThere {
+                repairLog.debug(
+                    "a body lacks copies", metadata: ["chunk": "\(visited.chunk.id)"])
+                walk.isWhole = false
+            }
         }
     }
 
@@ -88,15 +122,26 @@ extension ClusterNode {
             }
             return
         }
+        if visited.isRowBody {
+            // What no row names is its collector's.
+            guard try await isNamed(visited, &walk) else { return }
+            return try await visitBody(visited, at: index, lengths, &walk)
+        }
         let lacking = place.quorum.owners.filter { owner in
             owner != node && lengths[owner]?[index] != visited.chunk.length
         }
-        if lacking.isEmpty {
+        let isAtRow = visited.mayBeRowBody && view[visited.owner].since != nil
+        if lacking.isEmpty, !isAtRow {
             if !place.isOwner { try await drop(visited, place, &walk, partition) }
             return
         }
         // A body that no row names is copied nowhere.
         if try await !isNamed(visited, &walk) { return }
+        if walk.isRowBody { return try await visitBody(visited, at: index, lengths, &walk) }
+        if lacking.isEmpty {
+            if !place.isOwner { try await drop(visited, place, &walk, partition) }
+            return
+        }
         var isEverywhere = true
         for owner in lacking {
             let isThere =
@@ -115,6 +160,23 @@ extension ClusterNode {
             walk.strays += 1
             walk.kept.insert(partition)
         }
+    }
+
+    /// A body that lives with its row, which is not here, or does not name it here yet: the row's
+    /// owners get it together with the row, and nobody else keeps it.
+    private func visitBody(
+        _ visited: Visited, at index: Int, _ lengths: [NodeID: [Int]], _ walk: inout Walk
+    ) async throws(ClusterError) {
+        let partition = view.ring.partition(of: visited.owner)
+        let place = view[partition]
+        guard place.since == nil else { return }
+        let isEverywhere = place.quorum.owners.allSatisfy { owner in
+            lengths[owner]?[index] == visited.chunk.length
+        }
+        if isEverywhere { return try await drop(visited, place, &walk, partition) }
+        walk.isWhole = false
+        walk.strays += 1
+        walk.kept.insert(partition)
     }
 
     /// Lets go of a stray that all owners have, at the epoch at which they were asked.
@@ -142,8 +204,11 @@ extension ClusterNode {
         if walk.blob == blob { return walk.isNamed }
         let unnamed = UnnamedBlob(blob: blob, owner: visited.owner, sinceMilliseconds: 0)
         var isNamed = active.find(UploadID(of: blob)) != nil
+        var isRowBody = false
         for key in unnamed.rowsToAsk where !isNamed {
-            isNamed = try await coordinator.read(key).names(blob)
+            let content = try await coordinator.read(key)
+            isNamed = content.names(blob)
+            isRowBody = content.rowBodies.contains(blob)
         }
         if !isNamed, let since = owedDeletes.unnamed(blob, now: now),
             now > since + 2 * options.collectDelayMilliseconds
@@ -152,6 +217,7 @@ extension ClusterNode {
         }
         walk.blob = blob
         walk.isNamed = isNamed
+        walk.isRowBody = isRowBody
         return isNamed
     }
 

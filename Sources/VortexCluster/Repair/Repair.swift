@@ -30,7 +30,7 @@ extension ClusterNode {
                 progress.update { $0.isVerified = false }
             }
             if walked.map({ time >= $0 + Self.walkMilliseconds }) ?? true { isDue = true }
-            if isDue, time >= nextWalk, !view.isAlone, !layout.isMigrating {
+            if isDue, time >= nextWalk, !view.isAlone, !layout.isMigrating, !isResting {
                 let seen = lastChange
                 let isWhole = await walk(under: seen)
                 if seen == lastChange { epoch = seen }
@@ -48,9 +48,12 @@ extension ClusterNode {
         }
     }
 
-    /// The last epoch in which any partition's owners changed.
-    private var lastChange: Epoch {
-        view.layout.ring.partitions.lazy.map { self.view[$0].epoch }.max() ?? .zero
+    private var lastChange: Epoch { view.lastChange }
+
+    /// This node's rows are not to be relied on, or it has none and keeps its chunks for the time
+    /// when it owns them again: its walk would make nothing better.
+    private var isResting: Bool {
+        fence.isUp(view) || layout.member(node)?.state == .resyncing
     }
 
     /// Looks at everything; true where nothing is missing or in the wrong place afterwards.
@@ -79,12 +82,11 @@ extension ClusterNode {
         let owed = coordinator.owed.counts
         let verified = isWhole && owed.rows == 0 && owed.chunks == 0
         let now = now
-        let epoch = view.epoch
         progress.update { state in
             state.isVerified = verified
             if verified {
                 state.verifiedMilliseconds = now
-                state.verifiedEpoch = epoch
+                state.verifiedEpoch = change
             }
         }
         return verified
@@ -110,7 +112,7 @@ extension ClusterNode {
     }
 
     private func pay(_ key: RowKey) async {
-        let isAway = view[key].quorum.members.contains { peers.isSuspect($0) }
+        let isAway = view[key].quorum.members.contains { peers.isSuspect($0) || isFenced($0) }
         do throws(ClusterError) {
             if isAway {
                 coordinator.owed.add(row: key)
@@ -123,8 +125,11 @@ extension ClusterNode {
         } catch { coordinator.owed.add(row: key) }
     }
 
+    private func isFenced(_ other: NodeID) -> Bool {
+        other == node ? fence.isUp(view) : peers.health(of: other).isFenced
+    }
+
     private func pay(_ entry: OwedCopies.Owed) async {
-        guard view[entry.chunk].quorum.owners.contains(entry.node) else { return }
         if peers.isSuspect(entry.node) { return coordinator.owed.add(entry.chunk, to: entry.node) }
         do throws(ClusterError) {
             if try await chunks.copy(entry.chunk, to: entry.node, naming: self) == .failed {

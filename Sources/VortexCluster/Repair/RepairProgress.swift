@@ -16,7 +16,7 @@ final class RepairProgress: Sendable {
         var collectedBlobs: UInt64 = 0
         /// The last change of owners after which the rows of former partitions were dropped.
         var tidiedEpoch = Epoch.zero
-        /// The epoch of the layout for which a walk found nothing to do.
+        /// The last change of owners for which a walk found nothing to do.
         var verifiedEpoch = Epoch.zero
     }
     private let state = Mutex(State())

@@ -26,6 +26,9 @@ public struct MemberStatus: Sendable {
     /// wrong since; and when that walk ended, 0 where there was none.
     public var isVerified: Bool
     public var verifiedMilliseconds: UInt64
+    /// Its journal was damaged in a way that may hide rows: it answers no question about rows until
+    /// it has synced again. Its chunks it serves.
+    public var isFenced: Bool
 }
 
 /// How whole the cluster is: counted in partitions, from what every node says of itself.
@@ -34,7 +37,7 @@ public struct ReplicationStatus: Sendable {
     public var partitions: Int
     /// As many owners as the policy asks for, all of them alive and verified.
     public var fullyReplicated = 0
-    /// Fewer owners than the policy asks for, or one of them away.
+    /// Fewer owners than the policy asks for, or one of them away or fenced.
     public var underReplicated = 0
     /// All owners are there, and one of them has not yet verified what it holds since the last
     /// trouble.
@@ -81,7 +84,9 @@ extension ClusterNode {
             for owner in view[partition].quorum.owners { owned[owner, default: 0] += 1 }
         }
         let nodes = view.layout.members.map { member in
-            MemberStatus(member, reports[member.id], owned: owned[member.id] ?? 0)
+            MemberStatus(
+                member, reports[member.id], owned: owned[member.id] ?? 0,
+                isFenced: reports[member.id]?.isFenced ?? peers.health(of: member.id).isFenced)
         }
         return ClusterStatus(
             nodes: nodes, replication: replication(view, reports), repair: repair)
@@ -92,7 +97,7 @@ extension ClusterNode {
     ) -> ReplicationStatus {
         var status = ReplicationStatus(
             replicas: view.layout.replicas, partitions: view.ring.partitionCount)
-        let alive = view.members.filter { reports[$0] != nil }
+        let alive = view.members.filter { reports[$0]?.isFenced == false }
         for partition in view.ring.partitions {
             let place = view[partition]
             let owners = place.quorum.owners
@@ -120,7 +125,8 @@ extension ClusterNode {
             for await (node, report) in group { reports[node] = report }
             return reports
         }
-        var mine = NodeReport(store.usage, progress, started: startedMilliseconds)
+        var mine = NodeReport(
+            store.usage, progress, view, fence, started: startedMilliseconds)
         // Alone there is nobody to compare with.
         if view.isAlone { mine.isVerified = true }
         reports[node] = mine
@@ -139,13 +145,13 @@ extension ClusterNode {
 }
 
 extension MemberStatus {
-    fileprivate init(_ member: Member, _ report: NodeReport?, owned: Int) {
+    fileprivate init(_ member: Member, _ report: NodeReport?, owned: Int, isFenced: Bool) {
         self.init(
             node: member.id, address: member.address, zone: member.zone, host: member.host,
             state: member.state, health: report == nil ? .suspect : .alive, boot: member.boot,
             ownedPartitions: owned, objects: report?.objects ?? 0,
             totalBytes: report?.totalBytes ?? 0, availableBytes: report?.availableBytes ?? 0,
             journalLiveBytes: report?.liveBytes ?? 0, isVerified: report?.isVerified ?? false,
-            verifiedMilliseconds: report?.verifiedMilliseconds ?? 0)
+            verifiedMilliseconds: report?.verifiedMilliseconds ?? 0, isFenced: isFenced)
     }
 }

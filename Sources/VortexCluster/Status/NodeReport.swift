@@ -16,15 +16,22 @@ struct NodeReport: Sendable {
     var repairedRows: UInt64
     var copiedChunks: UInt64
     var collectedBlobs: UInt64
+    /// It answers no question about rows: its journal was damaged.
+    var isFenced: Bool
 
-    init(_ usage: StoreUsage, _ progress: RepairProgress, started: UInt64) {
+    /// What a walk under an older layout found says nothing about this one.
+    init(
+        _ usage: StoreUsage, _ progress: RepairProgress, _ view: LayoutView, _ fence: Fence,
+        started: UInt64
+    ) {
         let now = progress.now
         self.started = started
         objects = usage.objects
         totalBytes = usage.totalBytes
         availableBytes = usage.availableBytes
         liveBytes = usage.liveBytes
-        isVerified = now.isVerified
+        isVerified = now.isVerified && now.verifiedEpoch >= view.lastChange
+        isFenced = fence.isUp(view)
         verifiedMilliseconds = now.verifiedMilliseconds
         missingRows = now.missingRows
         missingChunks = now.missingChunks
@@ -38,7 +45,7 @@ struct NodeReport: Sendable {
         [
             started, objects, totalBytes, availableBytes, liveBytes, isVerified ? 1 : 0,
             verifiedMilliseconds, missingRows, missingChunks, strays, repairedRows, copiedChunks,
-            collectedBlobs,
+            collectedBlobs, isFenced ? 1 : 0,
         ]
     }
 
@@ -62,5 +69,6 @@ struct NodeReport: Sendable {
         repairedRows = try reader.readNumber()
         copiedChunks = try reader.readNumber()
         collectedBlobs = try reader.readNumber()
+        isFenced = try reader.readNumber() == 1
     }
 }

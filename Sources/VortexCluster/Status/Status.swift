@@ -11,6 +11,7 @@ extension ClusterNode {
             startedMilliseconds: startedMilliseconds, activeUploads: active.count,
             waitingChanges: coordinator.latch.waiting, bufferBytes: buffers.usedBytes,
             bufferLimitBytes: buffers.limitBytes,
-            collectedBlobs: progress.now.collectedBlobs, usage: store.usage)
+            collectedBlobs: progress.now.collectedBlobs, usage: store.usage,
+            isHealed: fence.isHealed(view))
     }
 }

@@ -5,16 +5,19 @@ internal import VortexStore
 extension ClusterNode {
     private static let batch = 256
 
+    /// One that cannot be tidied now holds up no other; why is said at the end.
     func tidyUploads() async throws(ClusterError) {
         var after: UploadID?
+        var failure: ClusterError?
         while !Task.isCancelled {
             let found = try await uploadRows(after: after, limit: Self.batch)
             for upload in found where active.find(upload.id) == nil && isFirst(of: upload.key) {
-                try await tidy(upload)
+                do throws(ClusterError) { try await tidy(upload) } catch { failure = error }
             }
-            guard found.count == Self.batch, let last = found.last else { return }
+            guard found.count == Self.batch, let last = found.last else { break }
             after = last.id
         }
+        if let failure { throw failure }
     }
 
     private func tidy(_ upload: FoundUpload) async throws(ClusterError) {
@@ -26,7 +29,11 @@ extension ClusterNode {
         case .completing:
             // Its gateway died on the way; one that is alive is in `active`.
             do throws(ClusterError) { _ = try await finish(upload) } catch {
-                guard error == .preconditionFailed else { throw error }
+                switch error {
+                case .preconditionFailed: return
+                case .noSuchBucket: try await finishWithoutBucket(upload)
+                default: throw error
+                }
             }
         case .done, .aborted, .refused:
             if upload.row.state != .done {
@@ -39,6 +46,18 @@ extension ClusterNode {
             let age = Limits.answerLifetimeMilliseconds
             guard now > upload.row.changedMilliseconds + age else { return }
             try await remove(upload)
+        }
+    }
+
+    /// Its bucket is gone, so its object was empty then: the version had taken effect and was
+    /// deleted, or what is left of the object goes with `sweepLostBuckets`.
+    private func finishWithoutBucket(_ upload: FoundUpload) async throws(ClusterError) {
+        let row = try await readObject(upload.object)
+        guard !row.openUploads.contains(where: { $0.kind == .multipart(upload.id) }) else { return }
+        try await setUpload(upload) { (row) throws(ClusterError) in
+            guard row.state == .completing else { return }
+            row.state = .done
+            row.version?.body = .empty
         }
     }
 

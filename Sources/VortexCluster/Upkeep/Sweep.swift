@@ -45,12 +45,49 @@ extension ClusterNode {
         } while after != nil && !Task.isCancelled
         try await sweep(.zero)
         try await sweep(.accessKeys)
+        try await sweepLostBuckets()
+    }
+
+    /// Rows of buckets that are gone: of a put whose client was told 503, one owner may have
+    /// accepted the value, unseen by the listing that found the bucket empty. Ids are never reused,
+    /// and a bucket is there before its first row: so one that a complete listing lacks, which
+    /// began after the row was met, is gone.
+    private func sweepLostBuckets() async throws(ClusterError) {
+        let met: [BucketID]
+        do throws(StoreError) { met = try store.buckets() } catch { throw ClusterError(error) }
+        guard met.contains(where: { !$0.isReserved }) else { return }
+        var living: Set<BucketID> = []
+        var after: String?
+        repeat {
+            let page = try await buckets(after: after, limit: Limits.listPageMax)
+            living.formUnion(page.buckets.map(\.id))
+            after = page.next
+        } while after != nil
+        for bucket in met where !bucket.isReserved && !living.contains(bucket) {
+            var from: [UInt8]? = []
+            while let start = from, !Task.isCancelled {
+                let slice = try slice(of: bucket, from: start) { _ in true }
+                try await together(slice.keys) { (key) async throws(ClusterError) in
+                    try await self.bury(RowKey(bucket: bucket, key: key))
+                }
+                from = slice.next
+            }
+        }
+    }
+
+    private func bury(_ key: RowKey) async throws(ClusterError) {
+        try await coordinator.change(.init(key: key, id: newChange())) {
+            (found) throws(ClusterError) -> Coordinator.Computed<Void> in
+            found.isTombstone
+                ? .nothing(.success(())) : .write(.nothing, bodies: [], ())
+        }
+        try await purge(key)
     }
 
     private func sweep(_ bucket: BucketID) async throws(ClusterError) {
         var from: [UInt8]? = []
         while let start = from, !Task.isCancelled {
-            let slice = try slice(of: bucket, from: start)
+            let slice = try slice(of: bucket, from: start) { Self.needsSweep($0, bucket) }
             try await together(slice.keys) { (key) async throws(ClusterError) in
                 let key = RowKey(bucket: bucket, key: key)
                 if self.isFirst(of: key) { try await self.sweep(key) }
@@ -64,7 +101,8 @@ extension ClusterNode {
 
     /// Rows with something to do among the next few hundred, and where to go on.
     private func slice(
-        of bucket: BucketID, from start: [UInt8]
+        of bucket: BucketID, from start: [UInt8],
+        where isWanted: (_ row: UnsafeRawBufferPointer) -> Bool
     ) throws(ClusterError) -> (keys: [[UInt8]], next: [UInt8]?) {
         var keys: [[UInt8]] = []
         var next: [UInt8]?
@@ -72,7 +110,7 @@ extension ClusterNode {
         do throws(StoreError) {
             try store.scanObjects(bucket: bucket, from: start) { key, row in
                 count += 1
-                if Self.needsSweep(row, bucket) { keys.append(Array(key)) }
+                if isWanted(row) { keys.append(Array(key)) }
                 guard count == Self.sliceRows else { return .next }
                 next = Array(key) + [0]
                 return .stop

@@ -187,11 +187,16 @@ extension ClusterNode {
         return away.isEmpty
     }
 
+    /// A node that has been replaced has no copies any more.
+    private func isListed(_ node: NodeID) -> Bool {
+        layout.member(node).map { $0.state != .replaced } ?? false
+    }
+
     /// Those that did not answer.
     private func delete(_ blob: BlobID, at nodes: [NodeID]) async -> [NodeID] {
         var away: [NodeID] = []
         let now = now
-        for node in nodes {
+        for node in nodes where isListed(node) {
             if await coordinator.anOwner(node).collect(blob, milliseconds: now) != nil {
                 away.append(node)
             }

@@ -98,7 +98,8 @@ extension ClusterNode {
         guard let version = upload.row.version else { throw .damaged }
         return try await writing(upload.row.bucket) {
             (bucket) async throws(ClusterError) -> Commit in
-            try await self.commit(upload, version, in: bucket)
+            guard bucket.id == upload.object.bucket else { throw .noSuchBucket }
+            return try await self.commit(upload, version, in: bucket)
         }
     }
 

@@ -11,6 +11,9 @@ enum OwnerFailure: Error, Equatable, Sendable {
     case stale
     /// It does not own the partition, or does not serve yet.
     case notOwner
+    /// Its journal was damaged, and it has not synced since; or it is another node than the one
+    /// that was meant. As good as silent, and it says so at once.
+    case fenced
     /// Not delivered: nothing was done.
     case unreachable
     /// Perhaps delivered, perhaps done.
@@ -28,7 +31,7 @@ enum OwnerFailure: Error, Equatable, Sendable {
     var isInDoubt: Bool {
         switch self {
         case .lost, .stale, .stopped: true
-        case .full, .damaged, .busy, .notOwner, .unreachable: false
+        case .full, .damaged, .busy, .notOwner, .fenced, .unreachable: false
         }
     }
 
@@ -38,7 +41,7 @@ enum OwnerFailure: Error, Equatable, Sendable {
         case .stopped: .stopped
         case .damaged: .damaged
         case .busy: .busy
-        case .stale, .notOwner, .unreachable, .lost: .noQuorum
+        case .stale, .notOwner, .fenced, .unreachable, .lost: .noQuorum
         }
     }
 
@@ -52,6 +55,7 @@ enum OwnerFailure: Error, Equatable, Sendable {
         case .damaged: writer.write(UInt8(3))
         case .busy: writer.write(UInt8(4))
         case .stale, .lost, .unreachable: writer.write(UInt8(5))
+        case .fenced: writer.write(UInt8(6))
         case .notOwner: return WireMessage(kind: WireKind.notOwner.rawValue, epoch: .zero)
         }
         return WireMessage(kind: WireKind.failed.rawValue, epoch: .zero, head: writer.bytes)
@@ -66,6 +70,7 @@ enum OwnerFailure: Error, Equatable, Sendable {
             case 3: return .damaged
             case 4: return .busy
             case 5: return .lost
+            case 6: return .fenced
             default: throw .unknown(tag: UInt64(tag))
             }
         }

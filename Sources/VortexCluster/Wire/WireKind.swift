@@ -15,6 +15,8 @@ enum WireKind: UInt8 {
     case findChunks = 18
     /// The blob is deleted.
     case collect = 19
+    /// Which row owns this chunk.
+    case findOrigin = 20
 
     // Scans over what a node owns.
     case list = 32
@@ -35,6 +37,10 @@ enum WireKind: UInt8 {
     case offerLayout = 66
     case councilPrepare = 67
     case councilAccept = 68
+    /// Which node answers here, or at an address that the answering node reaches.
+    case identity = 69
+    /// How far the answering node has seen another one's journal reach.
+    case lastSeen = 70
 
     case status = 80
 

@@ -49,6 +49,12 @@ public typealias ClusterID = ID<ClusterKind>
 /// Never reused, so that an old object cannot show up in a new bucket of the same name. Zero is the
 /// system's own bucket, which holds the buckets' rows under their names.
 public typealias BucketID = ID<BucketKind>
+
+extension ID<BucketKind> {
+    /// The system's own: no user's bucket has such an id.
+    public var isReserved: Bool { high == 0 }
+}
+
 /// The bytes of one upload or one part; time-ordered, never reused.
 public typealias BlobID = ID<BlobKind>
 /// An open or multipart upload. Its tag is the high 16 bits of the ring hash of its object's key,

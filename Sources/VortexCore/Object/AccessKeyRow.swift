@@ -52,9 +52,6 @@ extension BucketID {
     /// The reserved bucket of access keys. Buckets' own ids begin with random bits, never with 64
     /// zeros.
     public static var accessKeys: BucketID { BucketID(high: 0, low: 1) }
-
-    /// Whether its rows are the store's own and not objects.
-    public var isReserved: Bool { high == 0 }
 }
 
 extension ByteWriter {

@@ -121,14 +121,15 @@ public struct Layout: Hashable, Sendable {
     public func member(_ id: NodeID) -> Member? { index(of: id).map { members[$0] } }
 
     /// All owners in order, five where there are as many nodes. The first `replicas` hold its rows
-    /// and copies, the others serve buckets with a higher factor.
+    /// and copies, the others serve buckets with a higher factor. Who is resyncing keeps its place.
     public func owners(of partition: Partition) -> [NodeID] {
         holders(of: partition).map(\.node)
     }
 
-    /// The owners whose majority is a quorum of the partition's registers.
+    /// The owners whose majority is a quorum of the partition's registers: without those that are
+    /// resyncing, and nobody in their stead.
     public func rowOwners(of partition: Partition) -> [NodeID] {
-        Array(owners(of: partition).prefix(replicas))
+        rowHolders(of: partition).map(\.node)
     }
 
     /// The owners before the change under way; empty in a stable partition.
@@ -143,9 +144,10 @@ public struct Layout: Hashable, Sendable {
 
     public func isMigrating(_ partition: Partition) -> Bool { joint(of: partition) != nil }
 
-    /// Former owners that may still hold spread chunks; reads try them after the owners.
+    /// Former owners that may still hold spread chunks, and owners that are resyncing; reads try
+    /// them after the owners.
     public func sources(of partition: Partition) -> [NodeID] {
-        leftovers[leftoverRange(of: partition)].map(\.node)
+        leftovers[leftoverRange(of: partition)].map(\.node) + resyncing(of: partition)
     }
 
     /// The partition's own epoch, which its requests name.
@@ -154,7 +156,9 @@ public struct Layout: Hashable, Sendable {
     /// The first epoch of the unbroken run in which the node has been among the partition's owners
     /// or previous owners; nil where it is in neither.
     public func since(_ node: NodeID, in partition: Partition) -> Epoch? {
-        if let holder = holders(of: partition).first(where: { $0.node == node }) {
+        if let holder = holders(of: partition).first(where: { $0.node == node }),
+            member(node)?.state != .resyncing
+        {
             return holder.since
         }
         return joint(of: partition)?.previous.first { $0.node == node }?.since
@@ -179,6 +183,28 @@ public struct Layout: Hashable, Sendable {
                 Holder(node: members[Int(places[place])].id, since: placeSince[place]))
         }
         return holders
+    }
+
+    /// Of the first `replicas` places, those that count in quorums.
+    func rowHolders(of partition: Partition) -> [Holder] {
+        rowPlaces(of: partition).compactMap { place in
+            let member = members[Int(places[place])]
+            guard member.state != .resyncing else { return nil }
+            return Holder(node: member.id, since: placeSince[place])
+        }
+    }
+
+    /// Those among the first `replicas` owners that are resyncing: they hold chunks, and no rows.
+    private func resyncing(of partition: Partition) -> [NodeID] {
+        rowPlaces(of: partition).compactMap { place in
+            let member = members[Int(places[place])]
+            return member.state == .resyncing ? member.id : nil
+        }
+    }
+
+    private func rowPlaces(of partition: Partition) -> some Collection<Int> {
+        let first = Int(partition.value) * Assignment.ownersMax
+        return (first..<first + replicas).lazy.filter { places[$0] != Self.none }
     }
 
     mutating func setOwners(_ holders: [Holder], of partition: Partition) {

@@ -1,7 +1,7 @@
 /// The next layout, step by step. Each step raises the layout's epoch by one and takes over the new
 /// epoch only in the partitions that it changes; a step that changes nothing returns nil.
 extension Layout {
-    private func advanced() -> Layout {
+    func advanced() -> Layout {
         var next = self
         next.epoch = Epoch(generation: epoch.generation, number: epoch.number + 1)
         return next
@@ -9,7 +9,9 @@ extension Layout {
 
     /// The members are now these; owners follow by `Assignment`. Members that are still needed
     /// (owners before the change, sources) stay listed, and are dead where the new list lacks them.
+    /// nil while somebody is out of its places to resync: they are kept for it.
     public func reassigning(to wanted: [Member]) -> Layout? {
+        guard !members.contains(where: { $0.state == .resyncing }) else { return nil }
         var next = advanced()
         next.adopt(wanted.sorted { $0.id < $1.id })
         guard next.members.count <= Self.membersMax,
@@ -46,23 +48,34 @@ extension Layout {
 
     public var isMigrating: Bool { !joints.isEmpty }
 
-    /// Every owner of these partitions has reported `synced` for its joint epoch.
+    /// Every owner of these partitions has reported `synced` for its joint epoch. Former owners
+    /// become sources, but not those whose disks are gone.
     public func finishing(_ partitions: [Partition]) -> Layout? {
         var next = advanced()
         for partition in partitions {
             guard let joint = joint(of: partition) else { continue }
             let owners = owners(of: partition)
-            let former = joint.previous.map(\.node).filter { !owners.contains($0) }
+            let former = joint.previous.map(\.node).filter { node in
+                !owners.contains(node) && member(node)?.state != .replaced
+            }
             next.settle(partition, sources: former)
         }
-        return next.joints == joints ? nil : next
+        guard next.joints != joints else { return nil }
+        next.forgetReplaced()
+        return next
     }
 
-    /// These partitions return to their previous owners alone; none where one of those is gone.
+    /// These partitions return to their previous owners alone; none where one of those is gone, or
+    /// may have lost rows.
     public func fallingBack(_ partitions: [Partition]) -> Layout? {
         var next = advanced()
         for partition in partitions {
-            guard let joint = joint(of: partition) else { continue }
+            guard let joint = joint(of: partition),
+                joint.previous.allSatisfy({ holder in
+                    let state = member(holder.node)?.state
+                    return state != .replaced && state != .resyncing
+                })
+            else { continue }
             next.fallBack(partition, to: joint)
         }
         return next.joints == joints ? nil : next
@@ -100,7 +113,7 @@ extension Layout {
         let listed = Set(wanted.map(\.id))
         var merged = wanted
         for var former in members where !listed.contains(former.id) {
-            former.state = .dead
+            if former.state != .replaced { former.state = .dead }
             merged.append(former)
         }
         relist(merged)
@@ -112,7 +125,16 @@ extension Layout {
         relist(members.filter { kept.contains($0.id) })
     }
 
-    private mutating func relist(_ list: [Member]) {
+    /// Drops replaced members that no joint epoch names any more.
+    mutating func forgetReplaced() {
+        let needed = needed()
+        guard members.contains(where: { $0.state == .replaced && !needed.contains($0.id) }) else {
+            return
+        }
+        relist(members.filter { $0.state != .replaced || needed.contains($0.id) })
+    }
+
+    mutating func relist(_ list: [Member]) {
         let former = members
         members = list.sorted { $0.id < $1.id }
         let renumbered = former.map { index(of: $0.id).map { UInt16($0) } ?? Self.none }
@@ -142,16 +164,18 @@ extension Layout {
         let new = owners.map { owner in
             known.first { $0.node == owner } ?? Holder(node: owner, since: epoch)
         }
-        let previous = joint?.previous ?? former
+        let previous = joint?.previous ?? voters(of: partition)
         let dropped = former.map(\.node).filter { node in
             !owners.contains(node) && !previous.contains { $0.node == node }
         }
         settle(partition, sources: dropped)
         setOwners(new, of: partition)
         removeSources(owners, of: partition)
-        joints.insert(
-            Joint(partition: partition, previous: previous),
-            at: joints.partitioned { $0.partition < partition })
+        insert(Joint(partition: partition, previous: previous))
+    }
+
+    mutating func insert(_ joint: Joint) {
+        joints.insert(joint, at: joints.partitioned { $0.partition < joint.partition })
     }
 
     private mutating func fallBack(_ partition: Partition, to joint: Joint) {
@@ -164,7 +188,7 @@ extension Layout {
     }
 
     /// The partition is stable, at the new epoch, with these sources besides those it has.
-    private mutating func settle(_ partition: Partition, sources: [NodeID]) {
+    mutating func settle(_ partition: Partition, sources: [NodeID]) {
         let joint = joints.partitioned { $0.partition < partition }
         if joint < joints.count, joints[joint].partition == partition {
             joints.remove(at: joint)

@@ -72,7 +72,7 @@ extension ByteWriter {
     private mutating func write(_ partition: Partition, of layout: Layout, _ epochs: [Epoch]) {
         let holders = layout.holders(of: partition)
         let joint = layout.joint(of: partition)
-        let sources = layout.sources(of: partition)
+        let sources = layout.leftovers[layout.leftoverRange(of: partition)].map(\.node)
         let changed = layout.epoch(of: partition)
         let isPlain = holders.allSatisfy { $0.since == changed }
         var shape = UInt8(holders.count)

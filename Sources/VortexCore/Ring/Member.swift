@@ -7,6 +7,12 @@ public struct Member: Hashable, Sendable {
         case draining = 2
         /// Given up by the council after the grace time: its partitions have substitutes.
         case dead = 3
+        /// Its journal was damaged: it keeps its places and its chunks, but holds no rows and is in
+        /// no quorum until it has returned and synced. `MemberChange.swift`.
+        case resyncing = 4
+        /// Another node has taken its places and its address, for good: its disk is gone, or must
+        /// not come back. Listed as long as a joint epoch names it among previous owners.
+        case replaced = 5
     }
 
     public var id: NodeID

@@ -8,7 +8,7 @@
 /// was written before it: the process must end (Rebello et al., "Can applications recover from
 /// fsync failures?", 2020).
 public struct DiskError: Error, Equatable, Sendable {
-    public enum Operation: Sendable {
+    public enum Operation: UInt8, Sendable {
         case open, create, read, write, sync, allocate, truncate, remove, rename, list, stat
         case lock
     }

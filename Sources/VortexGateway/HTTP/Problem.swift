@@ -107,7 +107,7 @@ extension Problem {
         case .full(let availableBytes):
             self.init(.full, "\(availableBytes) bytes are left. Deleting still works.")
         case .damaged: self.init(.damaged, "No copy that verifies could be read.")
-        case .stopped, .outdatedDisk: self.init(.stopping)
+        case .stopped, .outdatedDisk, .replaced: self.init(.stopping)
         }
     }
 }

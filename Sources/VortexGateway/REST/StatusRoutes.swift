@@ -142,6 +142,8 @@ extension JSONWriter {
         case .active: member("state", "active")
         case .draining: member("state", "draining")
         case .dead: member("state", "dead")
+        case .resyncing: member("state", "resyncing")
+        case .replaced: member("state", "replaced")
         }
         member("health", node.health.rawValue)
         member("boot", UInt64(node.boot))
@@ -150,6 +152,7 @@ extension JSONWriter {
         member("total_bytes", node.totalBytes)
         member("available_bytes", node.availableBytes)
         member("journal_live_bytes", node.journalLiveBytes)
+        member("fenced", node.isFenced)
         member("verified", node.isVerified)
         if node.verifiedMilliseconds > 0 {
             member("verified_at", time: node.verifiedMilliseconds)

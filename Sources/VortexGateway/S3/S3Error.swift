@@ -168,7 +168,7 @@ extension S3Error {
         case .bodyEndedEarly, .bodyAborted: self.init(.incompleteBody)
         case .bodyTimedOut: self.init(.requestTimeout)
         case .bodyMalformed: self.init(.incompleteBody, "The body's framing is malformed.")
-        case .noQuorum, .outcomeUnknown, .stopped, .outdatedDisk:
+        case .noQuorum, .outcomeUnknown, .stopped, .outdatedDisk, .replaced:
             self.init(.serviceUnavailable)
         case .busy, .staleBucket: self.init(.slowDown)
         case .full: self.init(.storageFull)

@@ -4,7 +4,7 @@ internal import Synchronization
 final class Outcome<Value: Sendable>: Sendable {
     private struct State {
         var value: Value?
-        var waiter: CheckedContinuation<Value, Never>?
+        var waiter: UnsafeContinuation<Value, Never>?
     }
     private let state = Mutex(State())
 
@@ -15,7 +15,7 @@ final class Outcome<Value: Sendable>: Sendable {
     func settle(_ value: Value) -> Bool {
         let (isFirst, waiter) = state.withLock { state in
             guard state.value == nil else {
-                return (false, CheckedContinuation<Value, Never>?.none)
+                return (false, UnsafeContinuation<Value, Never>?.none)
             }
             state.value = value
             defer { state.waiter = nil }
@@ -26,7 +26,8 @@ final class Outcome<Value: Sendable>: Sendable {
     }
 
     func value() async -> Value {
-        await withCheckedContinuation { waiter in
+        // `settle` resumes it once and no more: nothing is left to check.
+        await withUnsafeContinuation { waiter in
             let value = state.withLock { state -> Value? in
                 if let value = state.value { return value }
                 precondition(state.waiter == nil, "one task waits")

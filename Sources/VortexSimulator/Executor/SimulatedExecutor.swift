@@ -61,6 +61,13 @@ public final class SimulatedExecutor: TaskExecutor {
         }
     }
 
+    /// Returns after that long, whatever becomes of the task.
+    func pause(nanoseconds: UInt64) async {
+        await withUnsafeContinuation { waiter in
+            _ = schedule(nanoseconds: nanoseconds) { waiter.resume() }
+        }
+    }
+
     /// Runs until nothing is ready and no timer is left, or for `stepsMax` jobs more.
     public func run(stepsMax: UInt64) -> Ending {
         let executor = asUnownedTaskExecutor()

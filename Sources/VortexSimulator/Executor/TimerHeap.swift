@@ -3,32 +3,59 @@
 struct TimerHeap: Sendable {
     private struct Entry {
         var due: UInt64
-        var ticket: UInt64
-        func isBefore(_ other: Entry) -> Bool { (due, ticket) < (other.due, other.ticket) }
+        var number: UInt64
+        var slot: Int
+        func isBefore(_ other: Entry) -> Bool {
+            due == other.due ? number < other.number : due < other.due
+        }
+    }
+    /// Where a timer's action waits for its turn; used again when that has come.
+    private struct Slot {
+        var number: UInt64
+        var action: (@Sendable () -> Void)?
     }
     private var entries: [Entry] = []
-    /// Looked up by ticket, never walked.
-    private var actions: [UInt64: @Sendable () -> Void] = [:]
-    private var lastTicket: UInt64 = 0
+    private var slots: [Slot] = []
+    private var spares: [Int] = []
+    private var last: UInt64 = 0
+    /// A ticket is the timer's number and, in so many low bits, its slot.
+    private static let slotBits: UInt64 = 24
 
     /// Timers that are still to fire.
-    var count: Int { actions.count }
+    private(set) var count = 0
 
     mutating func add(due: UInt64, _ action: @escaping @Sendable () -> Void) -> UInt64 {
-        lastTicket += 1
-        actions[lastTicket] = action
-        entries.append(Entry(due: due, ticket: lastTicket))
+        last += 1
+        count += 1
+        let slot: Int
+        if let spare = spares.popLast() {
+            slot = spare
+            slots[slot] = Slot(number: last, action: action)
+        } else {
+            slot = slots.count
+            precondition(slot < 1 << Self.slotBits, "timers are bounded by their tickets")
+            slots.append(Slot(number: last, action: action))
+        }
+        entries.append(Entry(due: due, number: last, slot: slot))
         rise(entries.count - 1)
-        return lastTicket
+        return last << Self.slotBits | UInt64(slot)
     }
 
     /// False where it has fired, or was called off before.
-    mutating func cancel(_ ticket: UInt64) -> Bool { actions.removeValue(forKey: ticket) != nil }
+    mutating func cancel(_ ticket: UInt64) -> Bool {
+        let slot = Int(ticket & (1 << Self.slotBits - 1))
+        guard slot < slots.count, slots[slot].number == ticket >> Self.slotBits,
+            slots[slot].action != nil
+        else { return false }
+        slots[slot].action = nil
+        count -= 1
+        return true
+    }
 
     /// When the next timer is due; nil where there is none.
     mutating func nextDue() -> UInt64? {
         while let first = entries.first {
-            if actions[first.ticket] != nil { return first.due }
+            if slots[first.slot].action != nil { return first.due }
             removeFirst()
         }
         return nil
@@ -37,18 +64,21 @@ struct TimerHeap: Sendable {
     /// Takes out the next timer.
     mutating func pop() -> (@Sendable () -> Void)? {
         while let first = entries.first {
+            let action = slots[first.slot].action
             removeFirst()
-            if let action = actions.removeValue(forKey: first.ticket) { return action }
+            if let action {
+                count -= 1
+                return action
+            }
         }
         return nil
     }
 
-    mutating func removeAll() {
-        entries = []
-        actions = [:]
-    }
+    mutating func removeAll() { self = TimerHeap() }
 
     private mutating func removeFirst() {
+        slots[entries[0].slot].action = nil
+        spares.append(entries[0].slot)
         entries.swapAt(0, entries.count - 1)
         entries.removeLast()
         sink(0)

@@ -21,18 +21,23 @@ public final class Trace: Sendable {
     public var hash: UInt64 { state.withLock { $0.hash } }
     public var events: UInt64 { state.withLock { $0.events } }
 
-    func note(_ event: Event, _ numbers: UInt64..., text: String = "") {
+    /// `text` counts; `told` is only for those who read the lines.
+    func note(
+        _ event: Event, _ first: UInt64 = 0, _ second: UInt64 = 0, _ third: UInt64 = 0,
+        text: String = "", told: @autoclosure () -> String = ""
+    ) {
         let now = executor.now
         state.withLock { state in
             state.events += 1
             state.mix(now)
             state.mix(UInt64(event.rawValue))
-            for number in numbers { state.mix(number) }
+            state.mix(first)
+            state.mix(second)
+            state.mix(third)
             for byte in text.utf8 { state.mix(UInt64(byte)) }
         }
         guard let sink else { return }
-        let places = numbers.map { String($0) }.joined(separator: " ")
-        sink("\(Self.milliseconds(now)) \(event) \(places) \(text)")
+        sink("\(Self.milliseconds(now)) \(event) \(first) \(second) \(third) \(text)\(told())")
     }
 
     private static func milliseconds(_ nanoseconds: UInt64) -> String {
@@ -43,7 +48,7 @@ public final class Trace: Sendable {
 
     enum Event: UInt8 {
         case asked, delivered, answered, arrived, lost
-        case disk, started, entered, ended, fault, request, result, check
+        case disk, started, entered, ended, replaced, fault, request, result, check
     }
 }
 

@@ -7,19 +7,22 @@ struct Storm: Sendable {
     let nodes: [SimulatedNode]
     let entropy: SimulatedEntropy
     let around: Surroundings
-    /// The one disk that rots in this run: what is lost there must be to be had elsewhere.
-    let rotting: Int
+    /// The one whose disk loses something: what was there must be to be had elsewhere.
+    let unlucky: Int
 
     init(
-        profile: FaultProfile, nodes: [SimulatedNode], entropy: SimulatedEntropy,
+        profile: FaultProfile, cast: Cast, nodes: [SimulatedNode], entropy: SimulatedEntropy,
         around: Surroundings
     ) {
-        faults = profile.faults(nodes: nodes.count)
+        faults = profile.faults(nodes: nodes.count, hasLoss: cast.hasLoss)
         self.nodes = nodes
         self.entropy = entropy
         self.around = around
-        rotting = entropy.below(nodes.count)
+        unlucky = entropy.below(nodes.count)
     }
+
+    /// Whose copies may be there and not verify, without anybody having noticed yet.
+    var rotting: Int? { faults.contains(.rot) ? unlucky : nil }
 
     /// Until its task is cancelled.
     func run() async {
@@ -49,12 +52,30 @@ struct Storm: Sendable {
             await lasts()
             node.latency.setFactor(1)
         case .fullDisk: await fill(someNode)
-        case .rot: break
+        case .readError: someNode.disk.failRead(entropy.within(1..<40))
+        case .rot, .badSector, .oldImage: damage(nodes[unlucky], fault)
         case .clockJump:
             let far = entropy.happens(perMille: 200)
             let range: UInt64 = far ? 40_000 : 2_000
             someNode.clock.setError(
                 milliseconds: Int64(entropy.within(0..<range)) - Int64(range / 2))
+        }
+    }
+
+    private func damage(_ node: SimulatedNode, _ fault: FaultProfile.Fault) {
+        guard fault != .oldImage else {
+            // The first time it is taken, the next time it comes back.
+            if !node.keepImage() { node.end(.imageRestored, downNanoseconds: down) }
+            return
+        }
+        let (seed, bit) = (entropy.next(), entropy.below(8))
+        let count = entropy.within(512..<16_384)
+        guard let place = node.disk.somePlace(prefix: "segment-", seed: seed) else { return }
+        around.trace.note(.fault, UInt64(node.place), place.offset, text: place.name)
+        if fault == .rot {
+            node.disk.rot(place.name, at: place.offset, bit: UInt8(bit))
+        } else {
+            node.disk.failReads(of: place.name, in: place.offset..<place.offset + count)
         }
     }
 

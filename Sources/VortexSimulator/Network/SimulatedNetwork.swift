@@ -72,7 +72,7 @@ public final class SimulatedNetwork: Sendable {
             return state.lastMessage
         }
         let copied = question.copied
-        trace.note(.asked, message, UInt64(place), UInt64(question.kind), text: address)
+        trace.note(.asked, message, UInt64(place), UInt64(question.kind), told: address)
         send(copied, message, from: place, to: address, waiting)
         if weather.doubles(entropy) { send(copied, message, from: place, to: address, waiting) }
         let timer = executor.schedule(nanoseconds: timeoutMilliseconds * 1_000_000) {
@@ -153,7 +153,11 @@ extension WireMessage {
     /// With bulk bytes of its own: nodes share no memory.
     fileprivate var copied: WireMessage {
         var message = self
-        message.bulk = bulk.map { ChunkBuffer(copying: Array($0.bytes)) }
+        message.bulk = bulk.map { bulk in
+            let copy = ChunkBuffer(capacity: bulk.count)
+            _ = copy.append(bulk.bytes)
+            return copy
+        }
         return message
     }
 }

@@ -22,6 +22,6 @@ final class DiskLatency: Sendable {
             case .write, .truncate, .create, .remove, .rename: entropy.within(5_000..<60_000)
             case .open, .read, .allocate, .list, .stat, .lock: entropy.within(1_000..<20_000)
             }
-        _ = await executor.sleep(nanoseconds: nanoseconds * factor.withLock { $0 })
+        await executor.pause(nanoseconds: nanoseconds * factor.withLock { $0 })
     }
 }

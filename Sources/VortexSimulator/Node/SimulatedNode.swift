@@ -21,6 +21,16 @@ final class SimulatedNode: Sendable {
         case powerCut
         /// What was written stays.
         case kill
+        /// The machine comes back with the disk that `keepImage` has kept.
+        case imageRestored
+    }
+
+    /// A copy of the disk as it was at some moment.
+    private struct Image {
+        var disk: MemoryDisk
+        var index: MemoryIndex
+        /// Lives that had entered by then.
+        var entries: UInt64
     }
 
     /// A process that serves.
@@ -37,8 +47,26 @@ final class SimulatedNode: Sendable {
         var process: Process?
         /// It stays down until then, in virtual nanoseconds.
         var downUntil: UInt64 = 0
+        /// It stays down until it is released.
+        var isHeld = false
         var isOver = false
         var lives: UInt64 = 0
+        /// Those that became members, so that the cluster has seen their boot.
+        var entries: UInt64 = 0
+        var image: Image?
+        var past = Past.its
+        /// Whom it asks to be let in while its directory is empty; empty: it makes the cluster.
+        var joins: [String]
+    }
+
+    /// Whose past the disk holds.
+    private enum Past {
+        /// The node's own.
+        case its
+        /// An earlier moment of the life that ended last.
+        case rolledBack
+        /// An earlier life: the cluster knows a later boot.
+        case outdated
     }
 
     let place: Int
@@ -52,28 +80,47 @@ final class SimulatedNode: Sendable {
     static let segmentBytes: UInt64 = 16 << 20
     static let diskBytes: UInt64 = 4 << 30
 
-    init(place: Int, entropy: SimulatedEntropy, around: Surroundings) {
+    /// `joining`: the nodes that it asks to be let in, at its first start; empty: it makes the
+    /// cluster. `startsAt`: when that is, in virtual nanoseconds.
+    init(
+        place: Int, of count: Int, joining: [Int], startsAt: UInt64, entropy: SimulatedEntropy,
+        around: Surroundings
+    ) {
         self.place = place
         self.around = around
         self.entropy = entropy
-        joins = place == 0 ? [] : (0..<place).map { Self.address(of: $0) }
+        others = (0..<count).filter { $0 != place }.map { Self.address(of: $0) }
         clock = SimulatedClock(executor: around.executor)
         let latency = DiskLatency(entropy: entropy.fork(), executor: around.executor)
         self.latency = latency
-        let trace = around.trace
-        let disk = MemoryDisk(capacityBytes: Self.diskBytes) { operation in
-            trace.note(.disk, UInt64(place), text: "\(operation)")
+        let disk = Self.emptyDisk(place, latency, around.trace)
+        let index = Self.emptyIndex(entropy)
+        state = Mutex(
+            State(
+                disk: disk, index: index, downUntil: startsAt,
+                joins: joining.map { Self.address(of: $0) }))
+    }
+
+    private static func emptyDisk(
+        _ place: Int, _ latency: DiskLatency, _ trace: Trace
+    ) -> MemoryDisk {
+        MemoryDisk(capacityBytes: diskBytes) { operation in
+            trace.note(
+                .disk, UInt64(place), UInt64(operation.rawValue), told: "\(operation)")
             await latency.pass(operation)
         }
-        let index = MemoryIndex(flushesItselfOneIn: 32, seed: entropy.next())
-        state = Mutex(State(disk: disk, index: index))
+    }
+
+    private static func emptyIndex(_ entropy: SimulatedEntropy) -> MemoryIndex {
+        MemoryIndex(flushesItselfOneIn: 32, seed: entropy.next())
     }
 
     static func address(of place: Int) -> String { "node\(place):7480" }
     var address: String { Self.address(of: place) }
-    /// Whom it asks to be let in, at its first start; nobody: it makes the cluster.
-    private let joins: [String]
+    private let others: [String]
+    private var joins: [String] { state.withLock { $0.joins } }
     var disk: MemoryDisk { state.withLock { $0.disk } }
+    var index: MemoryIndex { state.withLock { $0.index } }
     /// nil while it is down or starting.
     var process: Process? { state.withLock { $0.process } }
     var isUp: Bool { process != nil }
@@ -89,10 +136,50 @@ final class SimulatedNode: Sendable {
         if let life { finish(life, end) }
     }
 
+    private static let heldNanoseconds: UInt64 = 50_000_000
+
+    /// Ends the process now, and keeps it down until `release`.
+    func hold() {
+        state.withLock { $0.isHeld = true }
+        end(.kill, downNanoseconds: 0)
+    }
+
+    func release() { state.withLock { $0.isHeld = false } }
+
+    /// The index is gone, as one that its library finds damaged is: while the node is down.
+    func loseIndex() {
+        state.withLock { state in
+            precondition(state.life == nil, "a running node has its index open")
+            state.index = MemoryIndex(flushesItselfOneIn: 32, seed: entropy.next())
+        }
+    }
+
+    /// Another disk, while the node is down: an empty one, or one that it had before.
+    func replaceDisk(by disk: MemoryDisk? = nil) {
+        let fresh = disk ?? Self.emptyDisk(place, latency, around.trace)
+        state.withLock { state in
+            precondition(state.life == nil, "a running node has its disk open")
+            state.disk = fresh
+        }
+        loseIndex()
+    }
+
     /// The run is over: the process ends, and none begins.
     func close() {
         state.withLock { $0.isOver = true }
         end(.kill, downNanoseconds: 0)
+    }
+
+    /// Keeps what the disk holds now; false where it is kept already.
+    func keepImage() -> Bool {
+        let seed = entropy.next()
+        return state.withLock { state in
+            guard state.image == nil, state.process != nil else { return false }
+            state.image = Image(
+                disk: state.disk.image(seed: seed), index: state.index.crash(),
+                entries: state.entries)
+            return true
+        }
     }
 
     /// The disk crashes at the very moment at which the life ends.
@@ -102,8 +189,14 @@ final class SimulatedNode: Sendable {
         around.network.close(address)
         let seed = entropy.next()
         state.withLock { state in
-            state.disk = end == .powerCut ? state.disk.crash(seed: seed) : state.disk.restart()
+            state.disk = end == .kill ? state.disk.restart() : state.disk.crash(seed: seed)
             state.index = state.index.crash()
+            if end == .imageRestored, let image = state.image {
+                state.disk = image.disk
+                state.index = image.index
+                state.past = state.entries > image.entries ? .outdated : .rolledBack
+                state.image = nil
+            }
             state.life = nil
             state.process = nil
         }
@@ -117,6 +210,7 @@ final class SimulatedNode: Sendable {
         while true {
             let wait = state.withLock { state -> UInt64? in
                 if state.isOver { return nil }
+                if state.isHeld { return Self.heldNanoseconds }
                 return state.downUntil - min(state.downUntil, around.executor.now)
             }
             guard let wait else { return }
@@ -164,13 +258,15 @@ final class SimulatedNode: Sendable {
     private func invitation(
         _ life: Life, _ disk: MemoryDisk, _ transport: any Transport
     ) async throws(StoreError) -> ClusterID? {
+        let joins = joins
         guard !joins.isEmpty else { return nil }
         do throws(DiskError) {
             guard try await !disk.list().contains(DataIdentity.fileName) else { return nil }
         } catch { throw .disk(error) }
-        while life.isAlive {
+        for attempt in 0... where life.isAlive {
             do throws(TransportError) {
-                return try await ClusterNode.invitation(from: joins[0], over: transport)
+                return try await ClusterNode.invitation(
+                    from: joins[attempt % joins.count], over: transport)
             } catch {
                 around.trace.note(.lost, UInt64(place), text: "no invitation: \(error)")
             }
@@ -217,16 +313,41 @@ final class SimulatedNode: Sendable {
         }
         around.trace.note(.entered, UInt64(place))
         let process = Process(life: life, node: node, store: store)
-        state.withLock { state in
+        let past = state.withLock { state in
+            defer {
+                state.past = .its
+                state.entries += 1
+            }
             if state.life === life { state.process = process }
+            return state.past
+        }
+        if past == .outdated, !node.isFenced {
+            around.verdict.fail("node \(place) serves from an old disk")
         }
         await node.run()
     }
 
     private func fails(_ life: Life, _ error: ClusterError) {
         guard life.isAlive else { return }
-        if error != .stopped { around.verdict.fail("node \(place) does not start: \(error)") }
+        let past = state.withLock { $0.past }
+        let isReplaced = error == .outdatedDisk && past != .its
+        if error != .stopped, !isReplaced {
+            around.verdict.fail("node \(place) does not start: \(error)")
+        }
         finish(life, .kill)
+        if isReplaced { startAnew() }
+    }
+
+    /// What the operator does where the node says that its disk is an old one: an empty directory,
+    /// and the same command; a new node takes its place.
+    private func startAnew() {
+        around.trace.note(.replaced, UInt64(place))
+        replaceDisk()
+        state.withLock { state in
+            state.past = .its
+            state.image = nil
+            state.joins = others
+        }
     }
 
     /// A disk that failed ends the process; anything else is a bug of the product.

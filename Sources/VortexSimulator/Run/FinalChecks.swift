@@ -5,26 +5,36 @@ internal import VortexStore
 /// When the storm is over: every node is started anew and has to show, by itself, all that was
 /// acknowledged and nothing else; and after a while no disk holds a chunk of no object.
 struct FinalChecks: Sendable {
-    /// Short, so that a run need not go on for a virtual day.
-    static let collectDelayMilliseconds: UInt64 = 60_000
-    static let uploadIdleMilliseconds: UInt64 = 120_000
+    /// Short, so that a run need not go on for a virtual day; longer than a client's patience.
+    static let collectDelayMilliseconds: UInt64 = 32_000
+    static let uploadIdleMilliseconds: UInt64 = 45_000
     private static let startAttemptsMax = 600
-    private static let garbageRoundsMax = 60
-    private static let roundNanoseconds: UInt64 = 20_000_000_000
+    private static let wholeRoundsMax = 300
+    private static let garbageRoundsMax = 240
+    private static let roundNanoseconds: UInt64 = 5_000_000_000
 
     let nodes: [SimulatedNode]
+    /// The one whose disk may hold copies that do not verify.
+    let rotting: Int?
+    /// Goes on until what nobody names is collected, which takes a virtual minute or two.
+    let awaitsGarbage: Bool
     let client: SimulatedClient
     let around: Surroundings
 
     func run() async {
+        guard await allUp(nodes) else { return }
+        await becomesWhole(verifying: !awaitsGarbage)
         for node in nodes { node.end(.kill, downNanoseconds: 0) }
-        guard await allUp() else { return }
+        guard await allUp(nodes) else { return }
         for node in nodes { await look(from: node) }
-        await garbageGoes()
-        for node in nodes { await look(from: node) }
+        if awaitsGarbage {
+            await garbageGoes()
+            await becomesWhole(verifying: true)
+            for node in nodes { await look(from: node) }
+        }
     }
 
-    func allUp() async -> Bool {
+    func allUp(_ nodes: [SimulatedNode]) async -> Bool {
         for _ in 0..<Self.startAttemptsMax {
             if nodes.allSatisfy(\.isUp) { return true }
             _ = await around.executor.sleep(nanoseconds: 100_000_000)
@@ -61,6 +71,60 @@ struct FinalChecks: Sendable {
             _ = await around.executor.sleep(nanoseconds: 100_000_000)
         }
         around.verdict.fail("\(what) cannot be had after all is healed")
+    }
+
+    // MARK: Copies
+
+    /// Every copy is made and nothing is left where it does not belong; and no node says so before.
+    private func becomesWhole(verifying: Bool) async {
+        let audit = DiskAudit(nodes: nodes)
+        /// Missing since, in rounds in which somebody has said that nothing is.
+        var denied: [String: Int] = [:]
+        var last = "nobody knows"
+        for _ in 0..<Self.wholeRoundsMax {
+            let claims = await claims()
+            let findings: DiskAudit.Findings?
+            do throws(StoreError) {
+                findings = try await audit.findings(verifying: verifying, rotting: rotting)
+            } catch { return around.verdict.fail("a disk cannot be read: \(error)") }
+            if let findings {
+                for copy in findings.rotten { around.verdict.fail("does not verify: \(copy)") }
+                let isClaimed = claims.contains(.whole)
+                denied = isClaimed ? findings.missing.counted(onto: denied) : [:]
+                if let copy = findings.missing.first(where: { denied[$0, default: 0] > 2 }) {
+                    return around.verdict.fail("said to be fully replicated without \(copy)")
+                }
+                let isWhole = claims.allSatisfy { $0 == (canBeWhole ? .whole : .lacking) }
+                if isWhole, findings.missing.isEmpty, findings.strays.isEmpty { return }
+                last = "\(claims.map(\.rawValue)), missing \(findings.missing.prefix(3))"
+                last += ", in the wrong place \(findings.strays.prefix(3))"
+                around.trace.note(.check, text: last)
+            }
+            _ = await around.executor.sleep(nanoseconds: 1_000_000_000)
+        }
+        around.verdict.fail("the cluster does not become whole: \(last)")
+    }
+
+    /// Fewer nodes than copies: the status says so for ever.
+    private var canBeWhole: Bool { nodes.count >= 3 }
+
+    private enum Claim: String { case whole, lacking, silent }
+
+    /// What each node says of the cluster.
+    private func claims() async -> [Claim] {
+        var claims: [Claim] = []
+        for node in nodes {
+            client.bind(to: node.place)
+            let answer = await client.ask("status") { (node) throws(ClusterError) in
+                await node.clusterStatus().replication
+            }
+            guard case .value(let status) = answer else {
+                claims.append(.silent)
+                continue
+            }
+            claims.append(status.fullyReplicated == status.partitions ? .whole : .lacking)
+        }
+        return claims
     }
 
     // MARK: Garbage
@@ -134,5 +198,14 @@ struct FinalChecks: Sendable {
         case .error(.noSuchObject), .error(.noSuchBucket): return []
         case .error, .lost, .unsent: return nil
         }
+    }
+}
+
+extension [String] {
+    /// How often in a row each has been met, where it had been met so often before.
+    fileprivate func counted(onto before: [String: Int]) -> [String: Int] {
+        var counts: [String: Int] = [:]
+        for item in self { counts[item] = before[item, default: 0] + 1 }
+        return counts
     }
 }

@@ -15,6 +15,22 @@ public struct Simulation: Sendable {
             self.operations = operations
             self.faults = faults
         }
+
+        private static let sizes = [1, 3, 3, 4, 5, 6, 7]
+
+        /// What is not given follows from the seed: half of the runs have all faults, the others
+        /// one kind.
+        public static func drawn(
+            seed: UInt64, nodes: Int?, operations: Int, faults: FaultProfile?
+        ) -> Settings {
+            let entropy = SimulatedEntropy(seed: seed)
+            let size = sizes[entropy.below(sizes.count)]
+            let kinds = FaultProfile.allCases
+            let kind = entropy.happens(perMille: 500) ? kinds[entropy.below(kinds.count)] : nil
+            return Settings(
+                seed: seed, nodes: nodes ?? size, operations: operations,
+                faults: faults ?? kind ?? .everything)
+        }
     }
 
     public struct Report: Equatable, Sendable {
@@ -74,16 +90,24 @@ public struct Simulation: Sendable {
     private func runAll() async {
         let entropy = SimulatedEntropy(seed: settings.seed ^ 0x5EED_0F_A11)
         let around = surroundings(entropy)
-        let nodes = (0..<settings.nodes).map {
-            SimulatedNode(place: $0, entropy: entropy.fork(), around: around)
+        let cast = Cast(
+            nodes: settings.nodes, faults: settings.faults, entropy: entropy.fork())
+        let nodes = cast.startsAt.enumerated().map { place, startsAt in
+            SimulatedNode(
+                place: place, of: settings.nodes,
+                joining: place == 0 ? [] : Array(0..<(startsAt == 0 ? 1 : cast.initial)),
+                startsAt: startsAt, entropy: entropy.fork(), around: around)
         }
         let storm = Storm(
-            profile: settings.faults, nodes: nodes, entropy: entropy.fork(), around: around)
+            profile: settings.faults, cast: cast, nodes: nodes, entropy: entropy.fork(),
+            around: around)
         let judge = client(Self.clients, nodes, entropy, around)
         await withTaskGroup(of: Void.self) { group in
             for node in nodes { group.addTask { await node.run() } }
-            let checks = FinalChecks(nodes: nodes, client: judge, around: around)
-            if await checks.allUp() {
+            let checks = FinalChecks(
+                nodes: nodes, rotting: storm.rotting, awaitsGarbage: cast.awaitsGarbage,
+                client: judge, around: around)
+            if await checks.allUp(Array(nodes.prefix(cast.initial))) {
                 await judge.createBucket(Workload.bucket)
                 await work(nodes, storm, entropy, around)
                 storm.heal()

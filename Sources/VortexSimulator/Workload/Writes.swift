@@ -60,7 +60,9 @@ extension SimulatedClient {
     }
 
     /// One change, asked for until its outcome is known or the attempts are used up. It takes
-    /// effect once at most: if it is acknowledged, between its first attempt and that answer.
+    /// effect once at most: if it is acknowledged, between its first attempt and that answer. Where
+    /// the bucket may go and another of its name come meanwhile, that is so in each of them: the
+    /// answers that are owed to retries go with the bucket.
     ///
     /// `isFinishedByOthers`: the completing of an upload, which whoever finds it half done goes on
     /// with: a refusal may be that of an attempt before, and one that found no quorum leaves it
@@ -96,11 +98,23 @@ extension SimulatedClient {
                     return leaveOpen(isOpen, place, action, condition, since: start)
                 }
                 moveOn()
-            case .lost: isOpen = true
+                if leavesOpen { leaveBehind(place, action, condition, since: began) }
+            case .lost:
+                isOpen = true
+                leaveBehind(place, action, condition, since: began)
             case .unsent: return leaveOpen(isOpen, place, action, condition, since: start)
             }
         }
         leaveOpen(isOpen, place, action, condition, since: start)
+    }
+
+    /// The attempt may have taken effect in a bucket that is gone when the next one is made.
+    private func leaveBehind(
+        _ place: History.Place, _ action: RegisterOperation.Action, _ condition: WriteCondition,
+        since start: UInt64
+    ) {
+        guard place.bucket == Workload.fleetingBucket else { return }
+        note(place, action, condition, .unknown, since: start)
     }
 
     private func leaveOpen(

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import Synchronization
 public import VortexCore
 
@@ -61,6 +62,13 @@ public final class MemoryDisk: Disk {
         return MemoryDisk(survivor, like: self)
     }
 
+    /// What a copy of the device holds that is taken at this moment: as after a loss of power. This
+    /// disk goes on.
+    public func image(seed: UInt64) -> MemoryDisk {
+        var random = SeededGenerator(seed: seed)
+        return MemoryDisk(state.withLock { $0.afterPowerCut(&random) }, like: self)
+    }
+
     public var counts: Counts { state.withLock { $0.counts } }
 
     /// Operations so far, of any kind; what `failOperation` counts.
@@ -77,6 +85,19 @@ public final class MemoryDisk: Disk {
     /// Reads that touch these bytes fail with EIO, until they are written again.
     public func failReads(of name: String, in range: Range<UInt64>) {
         state.withLock { $0.withFile(name) { $0.unreadable.append(range) } }
+    }
+
+    /// The `number`th read from now on, 1 being the next one, fails with EIO, and the next attempt
+    /// does not.
+    public func failRead(_ number: UInt64) {
+        precondition(number > 0)
+        state.withLock { $0.readsUntilFailure = number }
+    }
+
+    /// A byte that is stored in one of the files whose names begin so; nil where nothing is.
+    public func somePlace(prefix: String, seed: UInt64) -> (name: String, offset: UInt64)? {
+        var random = SeededGenerator(seed: seed)
+        return state.withLock { $0.somePlace(prefix: prefix, &random) }
     }
 
     /// Flips a bit of what is stored, which nobody notices by itself.
@@ -176,7 +197,8 @@ final class MemoryDiskFile: DiskFile {
         try await disk.perform(.read) { state throws(DiskError) in
             let node = state.node(id)
             let end = offset + UInt64(buffer.count)
-            guard !node.unreadable.contains(where: { $0.overlaps(offset..<end) }) else {
+            let isUnreadable = node.unreadable.contains { $0.overlaps(offset..<end) }
+            guard !state.failsRead(), !isUnreadable else {
                 throw DiskError(.read, errno: DiskError.inputOutputErrno)
             }
             let count = node.current.read(into: buffer, at: offset)
@@ -189,9 +211,14 @@ final class MemoryDiskFile: DiskFile {
     func write(
         _ pieces: [UnsafeRawBufferPointer], at offset: UInt64
     ) async throws(DiskError) {
+        let zeros = pieces.reversed().prefix { $0.isAllZero }
+        let rest = pieces.dropLast(zeros.count)
         var bytes: [UInt8] = []
-        for piece in pieces { bytes.append(contentsOf: piece) }
-        let (id, written) = (id, bytes)
+        bytes.reserveCapacity(rest.reduce(0) { $0 + $1.count })
+        for piece in rest { bytes.append(contentsOf: piece) }
+        let written = MemoryDiskState.Written(
+            bytes: bytes, zeros: zeros.reduce(0) { $0 + $1.count })
+        let id = id
         try await disk.perform(
             .write, failing: { $0.writeHalf(written, to: id, at: offset) },
             { state throws(DiskError) in try state.write(written, to: id, at: offset) })
@@ -213,5 +240,13 @@ final class MemoryDiskFile: DiskFile {
         try await disk.perform(.truncate) { state throws(DiskError) in
             state.truncate(id, to: size)
         }
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// The first byte is zero, and every other one is that before it.
+    fileprivate var isAllZero: Bool {
+        guard let start = baseAddress, count > 0 else { return true }
+        return self[0] == 0 && memcmp(start, start + 1, count - 1) == 0
     }
 }

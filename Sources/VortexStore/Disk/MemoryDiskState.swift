@@ -10,11 +10,41 @@ struct MemoryDiskState: Sendable {
         case rename(String, Int, to: String)
     }
 
+    /// What one write writes: bytes, and behind them zeros, which the journal writes by the
+    /// hundred thousand.
+    struct Written: Sendable {
+        var bytes: [UInt8]
+        var zeros = 0
+        var count: Int { bytes.count + zeros }
+
+        func prefix(_ count: Int) -> Written {
+            if count == self.count { return self }
+            return Written(
+                bytes: Array(bytes.prefix(count)), zeros: max(0, count - bytes.count))
+        }
+
+        /// Writes what lies in `range` of it to its place, where all of it begins at `offset`.
+        func write(_ range: Range<Int>, to target: inout SparseBytes, at offset: UInt64) {
+            let split = min(bytes.count, range.upperBound)
+            if range.lowerBound < split {
+                bytes.withUnsafeBytes { bytes in
+                    target.write(
+                        UnsafeRawBufferPointer(rebasing: bytes[range.lowerBound..<split]),
+                        at: offset + UInt64(range.lowerBound))
+                }
+            }
+            let start = max(bytes.count, range.lowerBound)
+            if start < range.upperBound {
+                target.writeZeros(range.upperBound - start, at: offset + UInt64(start))
+            }
+        }
+    }
+
     /// A file, whatever its names.
     struct Node: Sendable {
         /// What happened to the file since its last sync.
         enum Change {
-            case write([UInt8], at: UInt64)
+            case write(Written, at: UInt64)
             case truncate(UInt64)
         }
         var current = SparseBytes()
@@ -38,6 +68,8 @@ struct MemoryDiskState: Sendable {
     var operations: UInt64 = 0
     /// By the number of the operation.
     var failures: [UInt64: Int32] = [:]
+    /// Reads still to come before the one that fails; nil: none does.
+    var readsUntilFailure: UInt64?
     private(set) var names: [String: Int] = [:]
     private(set) var nodes: [Int: Node] = [:]
     private var durableNames: [String: Int] = [:]
@@ -57,6 +89,28 @@ struct MemoryDiskState: Sendable {
     }
 
     mutating func end() { ended = true }
+
+    /// Whether this read is the one that fails.
+    mutating func failsRead() -> Bool {
+        guard let left = readsUntilFailure else { return false }
+        readsUntilFailure = left > 1 ? left - 1 : nil
+        return left <= 1
+    }
+
+    /// A stored byte of a file whose name begins so: where somebody has written something.
+    func somePlace(
+        prefix: String, _ random: inout SeededGenerator
+    ) -> (name: String, offset: UInt64)? {
+        var places: [(name: String, range: Range<UInt64>)] = []
+        for name in names.keys.sorted() where name.hasPrefix(prefix) {
+            guard let id = names[name] else { continue }
+            let node = node(id)
+            for range in node.durable.writtenRanges
+            where range.upperBound <= node.current.size { places.append((name, range)) }
+        }
+        guard let place = places.randomElement(using: &random) else { return nil }
+        return (place.name, UInt64.random(in: place.range, using: &random))
+    }
 
     func node(_ id: Int) -> Node {
         guard let node = nodes[id] else { preconditionFailure("an open file stays") }
@@ -152,34 +206,37 @@ struct MemoryDiskState: Sendable {
 
     // MARK: Bytes
 
-    mutating func write(_ bytes: [UInt8], to id: Int, at offset: UInt64) throws(DiskError) {
-        if bytes.isEmpty { return }
+    mutating func write(
+        _ written: Written, to id: Int, at offset: UInt64
+    ) throws(DiskError) {
+        if written.count == 0 { return }
         let size = node(id).current.size
-        let end = offset + UInt64(bytes.count)
+        let end = offset + UInt64(written.count)
         let room = capacityBytes - min(capacityBytes, usedBytes)
         // What fits is written, as by a real file system.
-        let fitting = end > size + room ? max(offset, size + room) - offset : UInt64(bytes.count)
-        let written = Array(bytes[..<Int(fitting)])
-        store(written, in: id, at: offset)
+        let fitting = end > size + room ? max(offset, size + room) - offset : end - offset
+        store(written.prefix(Int(fitting)), in: id, at: offset)
         counts.writes += 1
         counts.bytesWritten += fitting
-        guard fitting == UInt64(bytes.count) else {
+        guard fitting == end - offset else {
             throw DiskError(.write, errno: DiskError.noSpaceErrno)
         }
     }
 
     /// What a failed write leaves.
-    mutating func writeHalf(_ bytes: [UInt8], to id: Int, at offset: UInt64) {
-        if !ended { store(Array(bytes[..<(bytes.count / 2)]), in: id, at: offset) }
+    mutating func writeHalf(_ written: Written, to id: Int, at offset: UInt64) {
+        if !ended { store(written.prefix(written.count / 2), in: id, at: offset) }
     }
 
-    private mutating func store(_ bytes: [UInt8], in id: Int, at offset: UInt64) {
-        if bytes.isEmpty { return }
-        let range = offset..<offset + UInt64(bytes.count)
+    private mutating func store(_ written: Written, in id: Int, at offset: UInt64) {
+        if written.count == 0 { return }
+        let range = offset..<offset + UInt64(written.count)
         withNode(id) { node in
-            node.current.write(bytes[...], at: offset)
-            node.unsynced.append(.write(bytes, at: offset))
-            node.unreadable = node.unreadable.flatMap { $0.without(range) }
+            written.write(0..<written.count, to: &node.current, at: offset)
+            node.unsynced.append(.write(written, at: offset))
+            if !node.unreadable.isEmpty {
+                node.unreadable = node.unreadable.flatMap { $0.without(range) }
+            }
         }
     }
 
@@ -194,7 +251,8 @@ struct MemoryDiskState: Sendable {
         withNode(id) { node in
             for change in node.unsynced {
                 switch change {
-                case .write(let bytes, let offset): node.durable.write(bytes[...], at: offset)
+                case .write(let written, let offset):
+                    written.write(0..<written.count, to: &node.durable, at: offset)
                 case .truncate(let size): node.durable.resize(size)
                 }
             }
@@ -264,12 +322,12 @@ struct MemoryDiskState: Sendable {
 
     /// Keeps the write, drops it, or keeps some of its sectors.
     private static func decide(
-        _ written: [UInt8], at offset: UInt64, for bytes: inout SparseBytes,
+        _ written: Written, at offset: UInt64, for bytes: inout SparseBytes,
         _ random: inout SeededGenerator
     ) {
         switch UInt64.random(in: 0..<3, using: &random) {
         case 0: return
-        case 1: bytes.write(written[...], at: offset)
+        case 1: written.write(0..<written.count, to: &bytes, at: offset)
         default:
             let end = offset + UInt64(written.count)
             var start = offset
@@ -277,7 +335,7 @@ struct MemoryDiskState: Sendable {
                 let next = min(end, (start / sectorBytes + 1) * sectorBytes)
                 if Bool.random(using: &random) {
                     let piece = Int(start - offset)..<Int(next - offset)
-                    bytes.write(written[piece], at: start)
+                    written.write(piece, to: &bytes, at: offset)
                 }
                 start = next
             }

@@ -268,6 +268,14 @@ struct Applier {
         delete(key)
     }
 
+    /// Records in these bytes were never applied, and never will be: noted together with the mark
+    /// that goes past them, so that no later start takes the index for complete.
+    mutating func note(hiding region: DamagedRegion) {
+        var writer = ByteWriter(reserving: 8)
+        writer.write(fixed: region.length)
+        batch.put(IndexKey.damage(region.segment, region.offset), writer.bytes)
+    }
+
     /// A segment is gone: its count too.
     mutating func forget(segment: UInt32) {
         live.removeValue(forKey: segment)

@@ -14,6 +14,7 @@ internal import VortexCore
 ///     n name                    a note
 ///     q milliseconds blob       a blob that a row stopped naming, for collecting
 ///     s segment                 live bytes in a segment
+///     z segment offset          damage that the mark has gone past: what it hides is in no entry
 ///     m                         up to where the journal has been applied; totals
 enum IndexKey {
     static let applied: [UInt8] = Array("m".utf8)
@@ -99,6 +100,13 @@ enum IndexKey {
     static let unnamedAll: [UInt8] = Array("q".utf8)
     static let segmentsAll: [UInt8] = Array("s".utf8)
     static func segment(_ number: UInt32) -> [UInt8] { key("s") { $0.write(ordered: number) } }
+    static let damageAll: [UInt8] = Array("z".utf8)
+    static func damage(_ segment: UInt32, _ offset: UInt64) -> [UInt8] {
+        key("z") {
+            $0.write(ordered: segment)
+            $0.write(ordered: offset)
+        }
+    }
 
     /// The first key behind all that begin with `prefix`; nil where there is none.
     static func end(of prefix: [UInt8]) -> [UInt8]? {

@@ -10,7 +10,8 @@ internal import VortexCore
 ///                                                  applied: nothing is answered before that
 ///   a seal as the last batch                       the writer goes on behind it
 ///   the tail written again, torn itself            written again from where it stood
-///   a batch damaged that a later one follows       reported; its records are missing here
+///   a batch damaged that a later one follows       reported; its records are missing here, and
+///                                                  the index says so from then on
 ///   the index older than the journal               replay from its mark
 ///   the index lost or damaged                      replay from the first segment
 ///   the index newer than the journal               refused: the disk went back in time
@@ -22,6 +23,7 @@ internal import VortexCore
 struct Recovery {
     let space: SegmentSpace
     let gauges: StoreGauges
+    private let index: any Index
     private var applier: Applier
     private var segments: [Segment] = []
     /// Batches that verify and are not known to be synced, oldest first.
@@ -38,10 +40,12 @@ struct Recovery {
     init(space: SegmentSpace, gauges: StoreGauges, index: any Index) throws(StoreError) {
         self.space = space
         self.gauges = gauges
+        self.index = index
         applier = try Applier(index: index)
     }
 
     mutating func run(queue: JournalQueue) async throws(StoreError) -> JournalWriter {
+        try noteKnownDamage()
         try await openSegments()
         try await dropUnbegunSegment()
         try await checkMark()
@@ -71,6 +75,32 @@ struct Recovery {
         }
     }
 
+    private mutating func note(_ damage: DamagedRegion) {
+        gauges.note(damage: damage)
+        if damage.mayHideRows { applier.note(hiding: damage) }
+    }
+
+    /// What earlier starts went past.
+    private func noteKnownDamage() throws(StoreError) {
+        for (key, value) in try index.entries(prefix: IndexKey.damageAll, limit: .max) {
+            do throws(CodingError) {
+                let (segment, offset) = try ByteReader.decode(key) {
+                    (reader) throws(CodingError) in
+                    try reader.skip(1)
+                    return (
+                        try reader.readOrdered(UInt32.self), try reader.readOrdered(UInt64.self)
+                    )
+                }
+                let length = try ByteReader.decode(value) { (reader) throws(CodingError) in
+                    try reader.readFixed(UInt64.self)
+                }
+                gauges.note(
+                    damage: DamagedRegion(
+                        segment: segment, offset: offset, length: length, mayHideRows: true))
+            } catch { throw .coding(error) }
+        }
+    }
+
     private func isSegment(_ name: String) -> Bool { SegmentHeader.number(in: name) != nil }
 
     private func adoptSpare(_ name: String) async throws(StoreError) {
@@ -90,7 +120,8 @@ struct Recovery {
     ) async throws(StoreError) {
         let disk = space.disk
         let file = try await onDisk { () async throws(DiskError) in try await disk.open(name) }
-        if let segment = try await Segment.open(file), segment.number == number {
+        switch try await Segment.open(file, number: number) {
+        case .segment(let segment):
             guard segment.header.cluster == space.identity.cluster else {
                 throw .refused(
                     .foreignCluster(
@@ -98,16 +129,16 @@ struct Recovery {
             }
             segments.append(segment)
             space.adopt(segment)
-        } else if isLast, (applier.live[number] ?? 0) == 0 {
+        case .unbegun where isLast && (applier.live[number] ?? 0) == 0:
             let spare = "spare-\(name)"
             try await onDisk { () async throws(DiskError) in
                 try await disk.rename(name, to: spare)
             }
             try await adoptSpare(spare)
-        } else {
+        case .unbegun, .damaged:
             let size = try await onDisk { () async throws(DiskError) in try await file.size() }
-            gauges.note(
-                damage: DamagedRegion(
+            note(
+                DamagedRegion(
                     segment: number, offset: 0, length: size,
                     mayHideRows: number >= applier.mark.segment))
         }
@@ -194,8 +225,8 @@ struct Recovery {
                             end: offset + UInt64(header.length), records: records)
                     ))
             case .damage(let range):
-                gauges.note(
-                    damage: DamagedRegion(
+                note(
+                    DamagedRegion(
                         segment: segment.number, offset: range.lowerBound,
                         length: UInt64(range.count), mayHideRows: true))
             case .end(let offset, let isTorn):

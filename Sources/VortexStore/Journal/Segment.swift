@@ -83,24 +83,47 @@ final class Segment: Sendable {
         self.sizeBytes = sizeBytes
     }
 
-    /// Opens a segment by its first intact header copy; nil where neither is.
-    static func open(_ file: any DiskFile) async throws(StoreError) -> Segment? {
+    enum Opened {
+        case segment(Segment)
+        /// Zeros, or what the file was before: nothing has been acknowledged from it.
+        case unbegun
+        /// Neither copy of the header can be read or verifies, and one was there.
+        case damaged
+    }
+
+    /// Opens a segment by its first intact header copy.
+    static func open(
+        _ file: any DiskFile, number: UInt32
+    ) async throws(StoreError) -> Opened {
         let size = try await onDisk { () async throws(DiskError) in try await file.size() }
+        var newer: UInt64?
+        var isBlank = true
         for copy in 0..<2 {
             let offset = UInt64(copy * SegmentHeader.copyBytes)
-            let bytes = try await readBytes(file, at: offset, count: SegmentHeader.copyBytes)
+            guard
+                let bytes = try await readUnlessLost(
+                    file, at: offset, count: SegmentHeader.copyBytes)
+            else {
+                isBlank = false
+                continue
+            }
             do throws(CodingError) {
                 let header = try SegmentHeader.decode(bytes)
-                return Segment(header: header, file: file, sizeBytes: size)
+                guard header.number == number else { continue }
+                return .segment(Segment(header: header, file: file, sizeBytes: size))
             } catch .unknown(let tag) where tag > SegmentHeader.formatVersion && tag < 1 << 16 {
-                throw .refused(
-                    .formatTooNew(
-                        found: UInt32(tag), supported: SegmentHeader.formatVersion))
+                // Or a damaged copy: the other one decides, if it is intact.
+                newer = tag
+                isBlank = false
             } catch {
-                continue  // This copy is damaged; the other one may not be.
+                if bytes.contains(where: { $0 != 0 }) { isBlank = false }
             }
         }
-        return nil
+        if let newer {
+            throw .refused(
+                .formatTooNew(found: UInt32(newer), supported: SegmentHeader.formatVersion))
+        }
+        return isBlank ? .unbegun : .damaged
     }
 }
 
@@ -122,4 +145,32 @@ func readBytes(
         try await file.read(into: target, at: offset)
     }
     return Array(target[..<read])
+}
+
+/// Reads of the same bytes that fail before they count as lost: recovery goes past what it takes
+/// for damage for good, so one failure that passes must not cost acknowledged records.
+private let readAttempts = 3
+
+/// Fills the buffer, less of it where the file ends; nil where the bytes cannot be read, after
+/// several attempts.
+func readUnlessLost(
+    _ file: any DiskFile, at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer
+) async throws(StoreError) -> Int? {
+    for _ in 0..<readAttempts {
+        do throws(DiskError) { return try await file.read(into: buffer, at: offset) } catch {
+            guard error.errno == DiskError.inputOutputErrno else { throw .disk(error) }
+        }
+    }
+    return nil
+}
+
+/// Up to `count` bytes; nil where they cannot be read.
+func readUnlessLost(
+    _ file: any DiskFile, at offset: UInt64, count: Int
+) async throws(StoreError) -> [UInt8]? {
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: max(count, 1), alignment: 4096)
+    defer { buffer.deallocate() }
+    let target = UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])
+    let read = try await readUnlessLost(file, at: offset, into: target)
+    return read.map { Array(target[..<$0]) }
 }

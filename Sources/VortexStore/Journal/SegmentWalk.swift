@@ -73,10 +73,6 @@ struct SegmentWalk {
         }
     }
 
-    /// Reads of the same bytes that fail before they count as lost: recovery goes past what it
-    /// takes for damage for good, so one failure that passes must not cost acknowledged records.
-    private static let readAttempts = 3
-
     /// A bad sector is damage, and not the end of the walk.
     private func read(at offset: UInt64, count: Int) async throws(StoreError) -> [UInt8] {
         try await Self.read(segment, at: offset, count: count) ?? []
@@ -86,14 +82,7 @@ struct SegmentWalk {
     static func read(
         _ segment: Segment, at offset: UInt64, count: Int
     ) async throws(StoreError) -> [UInt8]? {
-        for _ in 0..<readAttempts {
-            do throws(StoreError) {
-                return try await readBytes(segment.file, at: offset, count: count)
-            } catch .disk(let error) where error.errno == DiskError.inputOutputErrno {
-                continue
-            }
-        }
-        return nil
+        try await readUnlessLost(segment.file, at: offset, count: count)
     }
 
     private func parse(_ bytes: [UInt8]) throws(StoreError) -> BatchHeader? {
@@ -108,26 +97,31 @@ struct SegmentWalk {
         let step = UInt64(BatchFormat.alignment)
         let reach = min(
             knownEnd ?? segment.sizeBytes, start + UInt64(2 * BatchFormat.batchBytesMax))
+        let buffer = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: Self.windowBytes, alignment: BatchFormat.alignment)
+        defer { buffer.deallocate() }
         var window = start + step
         while window < reach {
-            let bytes = try await read(at: window, count: 1 << 20)
+            let read = try await readUnlessLost(segment.file, at: window, into: buffer)
+            let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<(read ?? 0)])
             var at = 0
             while at + BatchFormat.headerBytes <= bytes.count, window + UInt64(at) < reach {
-                if hasMagic(bytes, at: at), try await batch(at: window + UInt64(at)) != nil {
+                if Self.hasMagic(bytes, at: at), try await batch(at: window + UInt64(at)) != nil {
                     return window + UInt64(at)
                 }
                 at += BatchFormat.alignment
             }
-            window += 1 << 20
+            window += UInt64(Self.windowBytes)
         }
         return nil
     }
 
-    private func hasMagic(_ bytes: [UInt8], at offset: Int) -> Bool {
-        bytes.withUnsafeBytes {
-            UInt32(littleEndian: $0.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
-                == BatchFormat.magic
-        }
+    /// What is searched at once.
+    private static let windowBytes = 1 << 20
+
+    private static func hasMagic(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> Bool {
+        UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+            == BatchFormat.magic
     }
 
     private func isTouched(at offset: UInt64) async throws(StoreError) -> Bool {

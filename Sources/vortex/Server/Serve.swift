@@ -67,7 +67,12 @@ enum ServeFailure: Error, CustomStringConvertible {
         case .index(let error): "The index: \(error)."
         case .cluster(.outdatedDisk):
             "The data directory is an older copy of what the cluster last saw of this node. "
-                + "Start with an empty directory, and it joins as a new one."
+                + "Move it away and start again with the same command and --join: "
+                + "a new node takes the old one's places, and gets its copies from the others."
+        case .cluster(.replaced):
+            "Another node has taken this one's places in the cluster: its disk counted as lost. "
+                + "Move the data directory away; with an empty one a new node joins, "
+                + "at an address of its own."
         case .cluster(let error): "The node: \(error)."
         case .secret(let failure, let path): "\(path): \(failure)."
         case .network(.addressInUse, let address): "Cannot listen on \(address): in use."

@@ -13,6 +13,7 @@ struct SimulateCommand: ParsableCommand {
             event. Clients race on a few keys while faults come and go; then everything is healed, \
             and what each client saw must be explained by one order of all changes.
 
+              vortex simulate --seeds 1000
               vortex simulate --seeds 1000 --faults everything --nodes 3
               vortex simulate --seed 77 --faults crashes --trace
 
@@ -21,32 +22,42 @@ struct SimulateCommand: ParsableCommand {
 
     @Option(help: "The first seed.") var seed: UInt64 = 1
     @Option(help: "How many seeds to run, one after the other.") var seeds: UInt64 = 1
-    @Option(help: "Nodes of each cluster.") var nodes: Int = 1
+    @Option(help: "Nodes of each cluster; 1, 3, 4, 5, 6 or 7 by seed where it is not given.")
+    var nodes: Int?
     @Option(help: "Client operations of each run.") var operations: Int = 200
     @Option(
         help: ArgumentHelp(
-            "none, network, crashes, disk, clocks or everything.", valueName: "profile"))
-    var faults: String = "everything"
-    @Flag(help: "Print every event, and at the end the number that stands for all of them.")
+            """
+            none, network, crashes, disk, clocks, membership or everything; by seed where it is not \
+            given.
+            """, valueName: "profile"))
+    var faults: String?
+    @Flag(help: "Print every event and log line, and at the end the number of the whole.")
     var trace = false
 
     func validate() throws {
-        guard FaultProfile(rawValue: faults) != nil else {
-            throw ValidationError("no such profile: \(faults)")
+        guard faults.map({ FaultProfile(rawValue: $0) != nil }) ?? true else {
+            throw ValidationError("no such profile: \(faults ?? "")")
         }
-        guard (1...15).contains(nodes) else { throw ValidationError("1 to 15 nodes") }
+        guard (1...15).contains(nodes ?? 1) else { throw ValidationError("1 to 15 nodes") }
         guard operations > 0, seeds > 0 else { throw ValidationError("at least one") }
     }
 
     func run() throws {
-        guard let profile = FaultProfile(rawValue: faults) else { return }
-        LoggingSystem.bootstrap { _ in SwiftLogNoOpLogHandler() }
+        let isTold = trace
+        LoggingSystem.bootstrap { label in
+            guard isTold else { return SwiftLogNoOpLogHandler() }
+            var handler = StreamLogHandler.standardOutput(label: label)
+            handler.logLevel = .debug
+            return handler
+        }
         var failed = 0
         let line: @Sendable (String) -> Void = { print($0) }
         let begin = ContinuousClock.now
         for number in 0..<seeds {
-            let settings = Simulation.Settings(
-                seed: seed &+ number, nodes: nodes, operations: operations, faults: profile)
+            let settings = Simulation.Settings.drawn(
+                seed: seed &+ number, nodes: nodes, operations: operations,
+                faults: faults.flatMap { FaultProfile(rawValue: $0) })
             let report = Simulation.run(settings, sink: trace ? line : nil)
             if trace {
                 print("trace \(report.traceHash) of \(report.events) events")
@@ -69,7 +80,7 @@ struct SimulateCommand: ParsableCommand {
     }
 
     private func replay(_ settings: Simulation.Settings) -> String {
-        "vortex simulate --seed \(settings.seed) --nodes \(nodes) --operations \(operations)"
-            + " --faults \(faults)"
+        "vortex simulate --seed \(settings.seed) --nodes \(settings.nodes)"
+            + " --operations \(operations) --faults \(settings.faults)"
     }
 }

@@ -1,0 +1,83 @@
+import Testing
+import VortexCore
+import VortexStore
+
+struct HiddenDamageTests {
+    private static let segment = "segment-00000001"
+
+    /// A disk whose journal lost a row in the middle, and an index that has none of it.
+    private static func damaged() async throws -> MemoryDisk {
+        var disk = MemoryDisk()
+        try await withStore(disk, MemoryIndex()) { store in
+            for change in 1...5 as ClosedRange<UInt64> {
+                try await store.accept(SampleRow("row\(change)", change: change))
+            }
+        }
+        disk = disk.restart()
+        // A batch a block, behind the segment's header.
+        disk.rot(segment, at: 8_192 + 2 * 4_096 + 20)
+        return disk
+    }
+
+    @Test func `damage that hides rows is told at every later start, however far the index is`()
+        async throws
+    {
+        var disk = try await Self.damaged()
+        let index = MemoryIndex()
+        for _ in 0..<3 {
+            let hiding = try await withStore(disk, index) { store in
+                let last = try store.row(SampleRow("row5", change: 5).key)
+                let lost = try store.row(SampleRow("row3", change: 3).key)
+                #expect(last != nil && lost == nil)
+                return store.hiding
+            }
+            #expect(hiding.map(\.offset) == [8_192 + 2 * 4_096])
+            disk = disk.restart()
+        }
+    }
+
+    @Test func `the word about damage is durable together with the mark behind it`() async throws {
+        for flushes in 1...12 as ClosedRange<UInt64> {
+            var disk = try await Self.damaged()
+            var index = MemoryIndex(flushesItselfOneIn: flushes, seed: flushes)
+            _ = try await Store(
+                disk: disk, index: index,
+                options: StoreOptions(reserveBytes: 0, segmentBytes: 8 << 20),
+                clock: StillClock(), entropy: SeededEntropy(seed: 1))
+            disk = disk.crash(seed: flushes)
+            index = index.crash()
+            try await withStore(disk, index) { store in #expect(store.hiding.count == 1) }
+        }
+    }
+
+    @Test func `damage behind which the index knows everything hides nothing`() async throws {
+        var disk = MemoryDisk()
+        let index = MemoryIndex()
+        try await withStore(disk, index) { store in
+            for change in 1...5 as ClosedRange<UInt64> {
+                try await store.accept(SampleRow("row\(change)", change: change))
+            }
+        }
+        disk = disk.restart()
+        disk.rot(Self.segment, at: 8_192 + 2 * 4_096 + 20)
+        try await withStore(disk, index) { store in
+            #expect(store.hiding == [])
+            let found = try store.row(SampleRow("row3", change: 3).key)
+            #expect(found != nil)
+        }
+    }
+
+    @Test func `that a directory was one of several nodes' is durable`() async throws {
+        let disk = MemoryDisk()
+        try await withStore(disk, MemoryIndex()) { store in
+            #expect(!store.isShared)
+            try await store.setShared()
+            #expect(store.isShared)
+        }
+        for seed in 0..<8 as Range<UInt64> {
+            let disk = MemoryDisk()
+            try await withStore(disk, MemoryIndex()) { try await $0.setShared() }
+            try await withStore(disk.crash(seed: seed), MemoryIndex()) { #expect($0.isShared) }
+        }
+    }
+}
