@@ -35,6 +35,8 @@ public final class Authenticator: Sendable {
         var caller: Caller
         /// Of a signed request.
         var signed: SignedHead?
+        /// The host that was signed.
+        var host: String?
     }
 
     public init(keys: KeyRing, token: [UInt8]?, isOpen: Bool, clock: any Clock) {
@@ -89,11 +91,13 @@ public final class Authenticator: Sendable {
         let key = keys.signingKeys.key(of: accessKey.secret, in: claim.scope)
         let check = SignatureCheck(
             method: head.method, target: target, headers: head.headers,
-            hosts: [head.headers["host"], origin.forwardedHost].compactMap { $0 })
-        do throws(SignatureError) { try check.verify(claim, key: key) } catch {
+            hosts: [origin.forwardedHost, head.headers["host"]].compactMap { $0 })
+        let host: String
+        do throws(SignatureError) { host = try check.verify(claim, key: key) } catch {
             throw .signature(error)
         }
-        return Admission(caller: .key(accessKey), signed: SignedHead(claim: claim, key: key))
+        return Admission(
+            caller: .key(accessKey), signed: SignedHead(claim: claim, key: key), host: host)
     }
 
     private func bearer(_ authorization: String) async throws(AdmissionError) -> Caller {

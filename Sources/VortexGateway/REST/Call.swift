@@ -6,6 +6,7 @@ internal import VortexCore
 struct Call {
     let headers: HeaderFields
     private(set) var body: any BodySource
+    var caller = Caller.stranger
     let operation: Operation
     private let parameters: [[UInt8]]
     let query: Query

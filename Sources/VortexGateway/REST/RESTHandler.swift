@@ -55,9 +55,10 @@ public final class RESTHandler: Sendable {
             _ = try await admit(head, origin)
             throw Problem(refused: error)
         }
-        let call = Call(head, body, match, target.query)
+        var call = Call(head, body, match, target.query)
         if match.route.isOpen { return try await dispatch(call) }
         let admission = try await admit(head, origin)
+        call.caller = admission.caller
         try await require(admission.caller, call)
         return try await dispatch(try call.signed(admission))
     }

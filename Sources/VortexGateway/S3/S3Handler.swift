@@ -48,7 +48,7 @@ final class S3Handler: Sendable {
         do throws(AdmissionError) {
             admission = try await authenticator.admit(head, target, from: origin)
         } catch { throw S3Error(admission: error) }
-        let host = origin.forwardedHost ?? head.headers["host"]
+        let host = admission.host ?? origin.forwardedHost ?? head.headers["host"]
         let place = try S3Place(target, host: host, domain: domain)
         let operation = try S3Routes.find(
             method: head.method, place, target,

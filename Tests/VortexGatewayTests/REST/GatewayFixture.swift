@@ -53,13 +53,15 @@ struct GatewayFixture {
 
     func send(
         _ method: String, _ target: String, _ headers: [(String, String)] = [],
-        body: String? = nil
+        body: String? = nil, forwarded: String? = nil
     ) async throws -> Reply {
-        try await send(method, target, headers, bytes: body.map { Array($0.utf8) })
+        try await send(
+            method, target, headers, bytes: body.map { Array($0.utf8) }, forwarded: forwarded)
     }
 
     func send(
-        _ method: String, _ target: String, _ headers: [(String, String)] = [], bytes: [UInt8]?
+        _ method: String, _ target: String, _ headers: [(String, String)] = [], bytes: [UInt8]?,
+        forwarded: String? = nil
     ) async throws -> Reply {
         var fields = headers.map { (name: $0.0, value: $0.1) }
         if let bytes, !headers.contains(where: { $0.0.lowercased() == "transfer-encoding" }) {
@@ -69,7 +71,7 @@ struct GatewayFixture {
             method: method, target: target, headers: HeaderFields(fields), requestID: "r1")
         let response = await handler.respond(
             to: head, body: BytesBody(bytes ?? []),
-            from: Authenticator.Origin(address: "192.0.2.1"))
+            from: Authenticator.Origin(address: "192.0.2.1", forwardedHost: forwarded))
         return try await Reply(response)
     }
 }

@@ -127,6 +127,9 @@ struct S3AccessTests {
                     try await other.send(method, target),
                 ] { #expect(reply.problem == "forbidden", "\(method) \(target)") }
             }
+            _ = try await client.send("PUT", "/letters")
+            let names = try await other.send("GET", "/v1/buckets").text
+            #expect(names.contains("photos") && !names.contains("letters"))
             for wrong in ["Bearer OTHER:secret", "Bearer OTHER", "Bearer NOBODY:x", "Bearer :"] {
                 let reply = try await gateway.send(
                     "GET", "/v1/objects/photos/a/1", [("Authorization", wrong)])
@@ -171,6 +174,24 @@ struct S3AccessTests {
                     == 403)
             client.gateway.clock.move(milliseconds: 61_000)
             #expect(try await gateway.send("GET", get, host).code == "AccessDenied")
+        }
+    }
+
+    @Test func `a presigned URL is of the bucket whose host was signed`() async throws {
+        try await S3Client.run(domain: "store.example") { client in
+            for bucket in ["photos", "letters"] {
+                _ = try await client.send("PUT", "/\(bucket)")
+                _ = try await client.send("PUT", "/\(bucket)/key", body: bucket)
+            }
+            let host = "photos.store.example"
+            let get = try client.presigned("GET", "/key", expires: 60, host: host)
+            func read(_ arrived: String, _ forwarded: String?) async throws -> Reply {
+                try await client.gateway.send("GET", get, [("Host", arrived)], forwarded: forwarded)
+            }
+            #expect(try await read(host, nil).text == "photos")
+            #expect(try await read("inner:8080", host).text == "photos")
+            #expect(try await read(host, "letters.store.example").text == "photos")
+            #expect(try await read("letters.store.example", nil).status == 403)
         }
     }
 

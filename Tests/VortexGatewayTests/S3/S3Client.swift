@@ -13,10 +13,9 @@ struct S3Client {
 
     /// A gateway that asks for keys, and a client with one.
     static func run(
-        grants: [KeyGrant] = [KeyGrant(actions: .all)],
-        _ body: @Sendable (S3Client) async throws -> Void
+        domain: String? = nil, _ body: @Sendable (S3Client) async throws -> Void
     ) async throws {
-        try await GatewayFixture.run(isOpen: false) { gateway in
+        try await GatewayFixture.run(isOpen: false, domain: domain) { gateway in
             let client = S3Client(gateway: gateway)
             _ = try await gateway.keys.create(
                 KeyRing.Order(
@@ -51,11 +50,12 @@ struct S3Client {
     }
 
     private func signature(
-        _ claim: SignatureClaim, _ method: String, _ target: String, _ fields: HeaderFields
+        _ claim: SignatureClaim, _ method: String, _ target: String, _ fields: HeaderFields,
+        host: String = "host"
     ) throws -> String {
         let check = SignatureCheck(
-            method: method, target: try S3Target(target), headers: fields, hosts: ["host"])
-        let canonical = check.canonical(claim, .encoded, host: "host")
+            method: method, target: try S3Target(target), headers: fields, hosts: [host])
+        let canonical = check.canonical(claim, .encoded, host: host)
         let text =
             "AWS4-HMAC-SHA256\n\(claim.time.text)\n\(claim.scope.text)\n"
             + Hex.string(Array(SHA256.hash(data: canonical)))
@@ -84,14 +84,16 @@ struct S3Client {
     }
 
     /// A presigned target.
-    func presigned(_ method: String, _ path: String, expires: Int64) throws -> String {
+    func presigned(
+        _ method: String, _ path: String, expires: Int64, host: String = "host"
+    ) throws -> String {
         let claim = try claim(.presigned(expiresSeconds: expires), ["host"], "UNSIGNED-PAYLOAD")
         let credential = "\(keyID)/\(claim.scope.text)".replacing("/", with: "%2F")
         let target =
             path + (path.contains("?") ? "&" : "?")
             + "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=\(credential)"
             + "&X-Amz-Date=\(time.text)&X-Amz-Expires=\(expires)&X-Amz-SignedHeaders=host"
-        let signature = try signature(claim, method, target, HeaderFields([]))
+        let signature = try signature(claim, method, target, HeaderFields([]), host: host)
         return target + "&X-Amz-Signature=" + signature
     }
 }

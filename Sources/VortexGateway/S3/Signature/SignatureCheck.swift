@@ -27,7 +27,12 @@ struct SignatureCheck {
         case encoded, asSent
     }
 
-    func verify(_ claim: SignatureClaim, key: SymmetricKey) throws(SignatureError) {
+    /// The host that was signed. A bucket is named by that one and no other: else whoever holds a
+    /// presigned URL could point it at another bucket.
+    @discardableResult
+    func verify(
+        _ claim: SignatureClaim, key: SymmetricKey
+    ) throws(SignatureError) -> String {
         try checkSigned(claim)
         var tried: [[UInt8]] = []
         for spelling in Spelling.allCases {
@@ -35,7 +40,7 @@ struct SignatureCheck {
                 let canonical = canonical(claim, spelling, host: host)
                 if tried.contains(canonical) { continue }
                 tried.append(canonical)
-                if isSigned(canonical, claim, key) { return }
+                if isSigned(canonical, claim, key) { return host }
             }
         }
         throw .mismatch
