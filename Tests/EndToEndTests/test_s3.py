@@ -5,7 +5,6 @@ import hashlib
 import http.client
 import re
 import threading
-import time
 import urllib.parse
 
 import boto3
@@ -16,25 +15,19 @@ import botocore.credentials
 import botocore.exceptions
 import pytest
 
+from server import Server, poll
+
 KEY, SECRET = "VXNATESTTESTTESTTEST", "0123456789abcdefghijklmnopqrstuvwxyzABCD"
 
 
 @pytest.fixture(scope="module")
 def keyed(run_directory):
     """A server that asks for keys, with a first key that the environment names."""
-    import os
-
-    from server import Server
-
-    os.environ["VORTEX_ACCESS_KEY"], os.environ["VORTEX_SECRET_KEY"] = KEY, SECRET
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VORTEX_ACCESS_KEY", KEY)
+        patch.setenv("VORTEX_SECRET_KEY", SECRET)
         server = Server(run_directory / "s3-keyed", ["--auth", "keys"]).start()
-    finally:
-        del os.environ["VORTEX_ACCESS_KEY"], os.environ["VORTEX_SECRET_KEY"]
-    deadline = time.monotonic() + 30
-    while f"access key {KEY}" not in server.output():
-        assert time.monotonic() < deadline, server.log()
-        time.sleep(0.02)
+    poll(lambda: f"access key {KEY}" in server.output(), 30, "the first key is made")
     yield server
     server.kill()
 
@@ -71,11 +64,8 @@ def test_the_first_key_is_not_told_where_the_environment_gave_it(keyed):
 
 def test_a_first_key_is_made_and_told_once(new_server):
     server = new_server(["--auth", "keys"]).start()
-    deadline = time.monotonic() + 30
-    while not (found := re.search(r"access key (\S+), secret (\S+) ", server.output())):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    key, secret = found.groups()
+    told = re.compile(r"access key (\S+), secret (\S+) ")
+    key, secret = poll(lambda: told.search(server.output()), 30, "a key is told").groups()
     assert client(server, key, secret).list_buckets()["Buckets"] == []
     server.restart()
     assert client(server, key, secret).list_buckets()["Buckets"] == []
@@ -241,10 +231,7 @@ def test_presigned_urls_work_as_long_as_they_say(keyed, s3_bucket):
     assert call(get, "GET").body == b"hello"
     assert call(get, "PUT", b"x").status == 403
     assert call(get.replace("a%20b", "a%20c"), "GET").status == 403
-    deadline = time.monotonic() + 10
-    while call(get, "GET").status != 403:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    poll(lambda: call(get, "GET").status == 403, 10, "expired", interval=0.1)
 
 
 def test_wrong_keys_are_refused(keyed, s3_bucket):
