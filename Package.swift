@@ -99,6 +99,10 @@ let package = Package(
             dependencies: ["VortexCore", "VortexStore", "VortexCluster", "VortexSimulator"],
             swiftSettings: house),
         .testTarget(
+            name: "SimulationTests",
+            dependencies: ["VortexCore", "VortexStore", "VortexCluster", "VortexSimulator"],
+            swiftSettings: house),
+        .testTarget(
             name: "VortexGatewayTests",
             dependencies: ["VortexCore", "VortexStore", "VortexCluster", "VortexGateway", crypto],
             swiftSettings: house),

@@ -57,8 +57,8 @@ struct LayoutTests {
         let final = try #require(joint.finishing(Array(joint.ring.partitions)))
         #expect(final.joints.isEmpty)
         let partition = try #require(
-            final.ring.partitions.first { !final.sources(of: $0).isEmpty })
-        let source = final.sources(of: partition)[0]
+            final.ring.partitions.first { final.sources(of: $0).contains(NodeID(1)) })
+        let source = NodeID(1)
         #expect(before.owners(of: partition).contains(source))
         #expect(!final.mayLeave(source))
         let late = Layout.Emptied(
@@ -82,8 +82,8 @@ struct LayoutTests {
         for node in back.owners(of: partition) {
             #expect(back.since(node, in: partition) == Epoch(number: 1))
         }
-        let new = joint.owners(of: partition).filter {
-            !before.owners(of: partition).contains($0)
+        let new = joint.rowOwners(of: partition).filter {
+            !before.rowOwners(of: partition).contains($0)
         }
         #expect(back.sources(of: partition) == new.sorted())
     }
@@ -95,9 +95,9 @@ struct LayoutTests {
             joint.reassigning(to: ([1, 2, 3, 4, 5, 7] as [UInt64]).map { member($0) }))
         for partition in joint.ring.partitions where again.isMigrating(partition) {
             #expect(again.previous(of: partition) == before.owners(of: partition))
-            if joint.owners(of: partition).contains(NodeID(6)) {
-                #expect(again.sources(of: partition) == [NodeID(6)])
-            }
+            let held = again.rowOwners(of: partition) + before.rowOwners(of: partition)
+            let former = joint.rowOwners(of: partition).filter { !held.contains($0) }
+            #expect(again.sources(of: partition) == former.sorted())
         }
         #expect(joint.reassigning(to: (1...6).map { member($0) }) == nil)
     }
@@ -109,9 +109,8 @@ struct LayoutTests {
         var runs = [[NodeID: Epoch]](repeating: [:], count: 16)
         for step in 0..<40 {
             for partition in current.ring.partitions {
-                let away = current.members.filter { $0.state == .resyncing }.map(\.id)
-                let present = Set(current.owners(of: partition)).subtracting(away)
-                    .union(current.previous(of: partition))
+                let present = Set(current.rowOwners(of: partition))
+                    .union(current.previousRowOwners(of: partition))
                 var run = runs[Int(partition.value)].filter { present.contains($0.key) }
                 for node in present where run[node] == nil { run[node] = current.epoch }
                 runs[Int(partition.value)] = run
@@ -121,6 +120,27 @@ struct LayoutTests {
             }
             current = Self.changed(current, &generator) ?? current
         }
+    }
+
+    @Test func `who stands behind the rows' owners is a source, and comes back as if new`() {
+        var current = layout(1...5, bits: 0)
+        let partition = Partition(0)
+        let nodes = (1...5).map { NodeID($0) }
+        func moved(_ order: [Int]) {
+            var next = current.advanced()
+            next.move(partition, to: order.map { nodes[$0] })
+            current = next.finishing([partition]) ?? next
+        }
+        moved([0, 1, 2, 3, 4])
+        let (first, kept) = (
+            current.since(nodes[2], in: partition), current.since(nodes[0], in: partition)
+        )
+        moved([0, 1, 3, 2, 4])
+        #expect(current.sources(of: partition).contains(nodes[2]))
+        moved([0, 1, 2, 3, 4])
+        #expect(!current.sources(of: partition).contains(nodes[2]))
+        #expect(current.since(nodes[2], in: partition) != first)
+        #expect(current.since(nodes[0], in: partition) == kept)
     }
 
     fileprivate static func changed(
@@ -234,7 +254,8 @@ struct LayoutCodingTests {
             let previous = decoded.previous(of: partition)
             #expect(Set(owners).count == owners.count)
             #expect(Set(previous).count == previous.count)
-            #expect(Set(owners).isDisjoint(with: decoded.sources(of: partition)))
+            let holders = Set(owners.prefix(decoded.replicas))
+            #expect(holders.isDisjoint(with: decoded.sources(of: partition)))
             #expect(decoded.epoch(of: partition) <= decoded.epoch)
         }
     }

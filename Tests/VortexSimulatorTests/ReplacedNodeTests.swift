@@ -1,8 +1,8 @@
 import Testing
-import VortexCluster
 import VortexCore
 import VortexStore
 
+@testable import VortexCluster
 @testable import VortexSimulator
 
 /// A node that lost its disk is a new node: it takes the places of the one that was listed at its
@@ -137,10 +137,43 @@ extension Fleet {
                 store: store, clock: nodes[0].clock, entropy: entropy, options: around.options,
                 place: MemberPlace(address: address, weightBytes: SimulatedNode.diskBytes),
                 transport: around.network.transport(of: nodes.count, isAlive: { true }))
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await self.expectNoWord(node) }
+                group.addTask { await self.enter(node) }
+            }
+        } catch { verdict.fail("\(error)") }
+    }
+
+    private func enter(_ node: ClusterNode) async {
+        do throws(ClusterError) {
             try await node.enter(joining: [nodes[0].address])
             verdict.fail("it has entered")
         } catch {
             if error != .stopped { verdict.fail("\(error)") }
         }
+    }
+
+    /// What is asked at a member's address is not answered by who is none: an empty partition of
+    /// its own would be taken for the member's.
+    private func expectNoWord(_ node: ClusterNode) async {
+        await rest(milliseconds: 5_000)
+        guard let epoch = await clusterEpoch() else { return verdict.fail("0 is down") }
+        var page = ByteWriter(reserving: 16)
+        page.write(fixed: UInt16(0))
+        page.write(string: [])
+        page.write(number: 10)
+        for (kind, head) in [(WireKind.partition, page.bytes), (.digests, [0])] {
+            let answer = await node.service.answer(
+                WireMessage(kind: kind.rawValue, epoch: epoch, head: head))
+            if answer.kind != WireKind.failed.rawValue {
+                verdict.fail("\(kind) is answered with \(answer.kind)")
+            }
+        }
+    }
+
+    private func clusterEpoch() async -> Epoch? {
+        let answer = await ask(0) { (node) throws(ClusterError) in await node.status().epoch }
+        if case .success(let epoch) = answer { return epoch }
+        return nil
     }
 }

@@ -12,6 +12,7 @@ public struct ClusterOptions: Sendable {
     public var makeSHA256: (@Sendable () -> any StreamDigest)?
     /// Of a new cluster: 2^bits partitions.
     public var partitionBits = Limits.partitionBitsDefault
+    package var omitted: Omissions = []
 
     public init(
         bufferBytes: Int = 64 << 20,
@@ -70,6 +71,7 @@ public final class ClusterNode: Sendable {
 
     var node: NodeID { book.node }
     var boot: UInt32 { coordinator.boot }
+    var omitted: Omissions { book.omitted }
     var now: UInt64 { clock.wallMilliseconds }
     var view: LayoutView { book.view }
     /// The disk has lost rows, and this node knows it: what it has held since then or before it
@@ -131,7 +133,8 @@ public final class ClusterNode: Sendable {
                     cluster: store.identity.cluster, node: store.identity.node,
                     address: place.address, zone: place.zone, host: place.host,
                     weightBytes: max(1, place.weightBytes), boot: 0,
-                    ring: Ring(bits: options.partitionBits)))
+                    ring: Ring(bits: options.partitionBits)),
+                omitted: options.omitted)
             owner = try LocalOwner(store: store, book: book, fence: fence, clock: clock)
         } catch { throw ClusterError(error) }
         return ClusterNode(

@@ -14,7 +14,7 @@ internal import VortexStore
 ///     a boot b              b, or one tried since          one more than any tried
 ///     a boot b              another one                    refused: the disk is an old copy
 ///     a boot b, damaged     any boot c                     c + 1; it syncs everything anew
-///     a boot b, and less of its journal than others have seen: the same
+///     b, and less of its journal than others saw  b      b + 1; it syncs everything anew
 ///     a boot b              nothing, or as replaced        refused: another node is in its places
 extension ClusterNode {
     /// The id of the cluster that a node at one of these addresses belongs to, for the directory of
@@ -54,18 +54,21 @@ extension ClusterNode {
         while true {
             do throws(ClusterError) {
                 try await compareJournal()
-                if fence.isUnentered { try await outbid(&boot, &note) }
+                if fence.hidesNotes { try await outbid(&boot, &note) }
                 let change = EntryChange(
                     node: node, place: place, known: known, tried: boot,
-                    isFenced: fence.isUnentered, wasMember: wasMember,
+                    hasForgotten: fence.hidesNotes, wasMember: wasMember,
                     predecessor: await predecessor())
+                if change.predecessor != nil, change.next(after: layout) == nil {
+                    entryLog.warning("too few owners are left to take the old node's places")
+                }
                 let entered = try await council.propose { change.next(after: $0) }
                 guard let member = entered.member(node), member.state != .replaced else {
                     throw wasMember ? ClusterError.replaced : .noQuorum
                 }
                 let agreed = BootNote.Boot(number: member.boot, start: member.start)
                 guard agreed == boot else {
-                    throw fence.isUnentered ? ClusterError.noQuorum : .outdatedDisk
+                    throw fence.hidesNotes ? ClusterError.noQuorum : .outdatedDisk
                 }
                 try await BootNote(last: agreed).write(to: store)
                 do throws(StoreError) { try await fence.entered(at: entered.epoch) } catch {
@@ -202,8 +205,8 @@ private struct EntryChange: Sendable {
     var place: MemberPlace
     var known: BootNote
     var tried: BootNote.Boot
-    /// It syncs everything anew, whatever its disk has forgotten.
-    var isFenced: Bool
+    /// Its notes may be hidden by damage: it syncs everything anew, whatever it has forgotten.
+    var hasForgotten: Bool
     /// Its directory is one of a member's.
     var wasMember: Bool
     /// Whose places it takes: proven to be gone from its address.
@@ -215,7 +218,7 @@ private struct EntryChange: Sendable {
             let seen = BootNote.Boot(number: member.boot, start: member.start)
             guard seen != tried, member.state != .replaced else { return nil }
             let isOurs = known.knows(seen) || member.start == 0
-            guard isOurs || isFenced, tried.number > member.boot else { return nil }
+            guard isOurs || hasForgotten, tried.number > member.boot else { return nil }
             return layout.starting(
                 node, address: place.address, zone: place.zone, host: place.host,
                 weightBytes: max(1, place.weightBytes), boot: tried.number, start: tried.start)

@@ -64,14 +64,9 @@ extension ClusterNode {
         guard layout.isMigrating else { return }
         let proposer = layout.council.first { $0 == node || !peers.isSuspect($0) }
         guard proposer == node else { return }
-        let epochs = layout.migrating.map { layout.epoch(of: $0) }
-        guard let joint = epochs.max(), epochs.allSatisfy({ $0 == joint }) else { return }
-        let owners = Set(layout.migrating.flatMap { layout.rowOwners(of: $0) })
-        let reported = owners.filter { owner in
-            owner == node
-                ? answers.synced.withLock { $0 } == joint : peers.synced(owner) == joint
-        }
-        guard reported.count == owners.count else { return }
+        let mine = answers.synced.withLock { $0 }
+        let joint = layout.synced(omitted) { $0 == self.node ? mine : self.peers.synced($0) }
+        guard let joint else { return }
         try await council.propose { layout in
             let ready = layout.migrating.filter { layout.epoch(of: $0) == joint }
             return ready.isEmpty ? nil : layout.finishing(ready)

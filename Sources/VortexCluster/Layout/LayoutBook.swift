@@ -6,26 +6,32 @@ internal import VortexStore
 /// older one again (register-protocol.md, rule 1).
 final class LayoutBook: Sendable {
     let node: NodeID
+    /// Here, since everything that follows a rule has the book.
+    let omitted: Omissions
     private let store: Store
     private let current: Mutex<LayoutView>
     private let turn = KeyLatch()
     private static let note = "layout"
     private static let turnKey = RowKey(bucket: .zero, key: [])
 
-    private init(store: Store, layout: Layout) {
+    private init(store: Store, layout: Layout, omitted: Omissions) {
         self.store = store
+        self.omitted = omitted
         node = store.identity.node
-        current = Mutex(LayoutView(layout, node: store.identity.node))
+        current = Mutex(LayoutView(layout, node: store.identity.node, omitted: omitted))
     }
 
     /// What the data directory has noted; `first` where nothing has been.
-    static func open(_ store: Store, first: Layout) async throws(StoreError) -> LayoutBook {
+    static func open(
+        _ store: Store, first: Layout, omitted: Omissions
+    ) async throws(StoreError) -> LayoutBook {
+        var layout = first
         if let note = try store.note(note) {
-            do throws(CodingError) {
-                return LayoutBook(store: store, layout: try Layout(decoding: note))
-            } catch { throw .coding(error) }
+            do throws(CodingError) { layout = try Layout(decoding: note) } catch {
+                throw .coding(error)
+            }
         }
-        return LayoutBook(store: store, layout: first)
+        return LayoutBook(store: store, layout: layout, omitted: omitted)
     }
 
     var view: LayoutView { current.withLock { $0 } }
@@ -34,7 +40,11 @@ final class LayoutBook: Sendable {
     func note(_ layout: Layout) async throws(StoreError) {
         if layout.members.count > 1 { try await store.setShared() }
         try await store.setNote(Self.note, layout.encoded())
-        let view = LayoutView(layout, node: node)
+        take(layout)
+    }
+
+    private func take(_ layout: Layout) {
+        let view = LayoutView(layout, node: node, omitted: omitted)
         current.withLock { if $0.epoch <= layout.epoch { $0 = view } }
     }
 
@@ -46,7 +56,7 @@ final class LayoutBook: Sendable {
         do throws(ClusterError) { try await turn.acquire(Self.turnKey) } catch { throw .stopped }
         defer { turn.release(Self.turnKey) }
         guard isNews(layout) else { return false }
-        try await note(layout)
+        if omitted.contains(.durableEpoch) { take(layout) } else { try await note(layout) }
         return true
     }
 
@@ -60,7 +70,7 @@ final class LayoutBook: Sendable {
     /// How a question of that epoch about a partition stands to what this node knows.
     func standing(_ partition: Partition, _ epoch: Epoch) -> Standing {
         let place = view[partition]
-        if place.epoch > epoch { return .stale }
+        if place.epoch > epoch, !omitted.contains(.stale) { return .stale }
         if place.epoch < epoch { return .behind }
         return place.since == nil ? .notOwner : .good
     }

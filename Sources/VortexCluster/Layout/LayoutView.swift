@@ -26,7 +26,7 @@ final class LayoutView: Sendable {
     /// No partition is owned by anybody else: everything is answered by this node's store.
     let isAlone: Bool
 
-    init(_ layout: Layout, node: NodeID) {
+    init(_ layout: Layout, node: NodeID, omitted: Omissions = []) {
         self.layout = layout
         self.node = node
         var places: [Place] = []
@@ -35,9 +35,10 @@ final class LayoutView: Sendable {
         var known: [Quorum: Quorum] = [:]
         var isAlone = true
         for partition in layout.ring.partitions {
-            let fresh = Quorum(
+            var fresh = Quorum(
                 owners: layout.rowOwners(of: partition),
                 previous: layout.previousRowOwners(of: partition))
+            fresh.omitted = omitted
             let quorum = known[fresh] ?? fresh
             known[fresh] = quorum
             isAlone = isAlone && quorum.owners == [node] && quorum.previous.isEmpty

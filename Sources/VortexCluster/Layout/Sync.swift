@@ -79,7 +79,10 @@ extension ClusterNode {
                 }
             }
         }
-        guard Quorum.isMajority(heard.nodes, of: place.quorum.previous) else { throw .noQuorum }
+        guard
+            Quorum.isMajority(heard.nodes, of: place.quorum.previous)
+                || omitted.contains(.syncMajority)
+        else { throw .noQuorum }
         for page in try await pages(of: partition, at: node, joint) ?? [] {
             for row in page.rows where heard.ballots[row.key] == nil {
                 heard.ballots[row.key] = []
@@ -90,6 +93,7 @@ extension ClusterNode {
             (key) async throws(ClusterError) in
             try await self.sync(key, known.ballots[key] ?? [], from: known.nodes, joint)
         }
+        if omitted.contains(.syncHorizon) { return }
         do throws(StoreError) {
             try await coordinator.owner.takeHorizon(heard.horizon, of: partition)
         } catch { throw ClusterError(error) }
@@ -104,7 +108,8 @@ extension ClusterNode {
         repeat {
             let asked =
                 other == node
-                ? coordinator.owner.page(of: partition, after: after, limit: Self.pageRows)
+                ? await coordinator.owner.settledPage(
+                    of: partition, after: after, limit: Self.pageRows)
                 : await peers.page(
                     other, of: partition, after: after, limit: Self.pageRows, epoch: view.epoch)
             guard view[partition].epoch == joint else { throw .noQuorum }
@@ -135,13 +140,18 @@ extension ClusterNode {
         let all = nodes.map { node in
             (node: node, accepted: reports.first { $0.node == node }?.accepted ?? .none)
         }
-        let agreed = all.first { report in
+        var agreed = all.first { report in
             Quorum.isMajority(
                 all.filter { $0.accepted == report.accepted }.map(\.node),
                 of: place.quorum.previous)
         }?.accepted
-        guard let agreed, mine <= agreed else { return try await coordinator.writeBack(key) }
-        if mine == agreed { return }
+        if omitted.contains(.syncSettle) || omitted.contains(.syncMajority) {
+            agreed = all.map(\.accepted).max()
+        }
+        guard let agreed, mine <= agreed || omitted.contains(.syncOwn) else {
+            return try await coordinator.writeBack(key)
+        }
+        if mine >= agreed { return }
         guard let holder = all.first(where: { $0.accepted == agreed })?.node,
             case .row(agreed, let value?, _) = await coordinator.anOwner(holder).read(
                 key, generation: nil, epoch: joint)
@@ -151,6 +161,7 @@ extension ClusterNode {
             milliseconds: now)
         switch await coordinator.install(request, at: node, place) {
         case .installed, .isThere: return
+        case .refused where omitted.contains(.syncRefused): return
         case .refused, .missing: try await coordinator.writeBack(key)
         case .failed(let failure): throw failure.clusterError
         }

@@ -9,6 +9,7 @@ final class Chunks: Sendable {
     private var book: LayoutBook { coordinator.book }
     private var peers: Peers { coordinator.peers }
     private var owner: LocalOwner { coordinator.owner }
+    private var omitted: Omissions { coordinator.omitted }
     private let store: Store
 
     private static let attemptsMax = 8
@@ -31,7 +32,10 @@ final class Chunks: Sendable {
                 throw failure.clusterError
             }
             let tally = await gather(chunk, place)
-            if Quorum.isMajority(tally.stored, of: place.quorum.owners) {
+            let isEnough =
+                Quorum.isMajority(tally.stored, of: place.quorum.owners)
+                || !tally.stored.isEmpty && omitted.contains(.chunkQuorum)
+            if isEnough {
                 // Who is only slow has been sent it, and if it is lost on the way, so are others:
                 // the silence is noticed.
                 for node in place.quorum.owners
@@ -127,7 +131,7 @@ final class Chunks: Sendable {
         } catch { throw ClusterError(error) }
         if isDamaged { owed.add(id, to: book.node) }
         var known = book.view.epoch
-        for _ in 0..<3 {
+        for _ in 0..<(omitted.contains(.readAgain) ? 1 : 3) {
             switch await readRemote(id, range, row) {
             case .found(let bytes):
                 buffer.copyMemory(from: bytes.bytes)
@@ -157,7 +161,8 @@ final class Chunks: Sendable {
         let partition = row.map { view.ring.partition(of: $0) } ?? view.ring.partition(of: id)
         let place = view[partition]
         var nodes = peers.order(place.quorum.owners.filter { $0 != book.node })
-        for node in place.quorum.previous + view.layout.sources(of: partition)
+        let sources = omitted.contains(.sources) ? [] : view.layout.sources(of: partition)
+        for node in place.quorum.previous + sources
         where node != book.node && !nodes.contains(node) { nodes.append(node) }
         return nodes
     }
@@ -189,6 +194,7 @@ final class Chunks: Sendable {
 
     /// Asks a peer for a newer layout: a gateway that slept may be the last to know.
     private func refreshLayout() async {
+        if omitted.contains(.readLayout) { return }
         for node in peers.order(book.view.peers).prefix(2) {
             let asked = await peers.ask(node, .layout, epoch: book.view.epoch)
             guard case .success(let message) = asked else { continue }

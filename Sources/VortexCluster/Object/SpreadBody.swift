@@ -35,6 +35,7 @@ extension ClusterNode {
         await withTaskGroup(of: Step.self) { group in
             group.addTask { await Self.opening(open) }
             var cutter = Cutter(upload: upload, window: Self.windowChunks)
+            cutter.isOpen = self.omitted.contains(.nameFirst)
             var filled = beginning
             while !cutter.hasEnded, cutter.failure == nil {
                 let buffer: ChunkBuffer

@@ -70,6 +70,12 @@ final class Fence: Sendable {
         state.withLock { !$0.regions.isEmpty && $0.epoch == nil }
     }
 
+    /// Its notes may be hidden too: that they are older than its last start does not tell then that
+    /// the disk went back in time.
+    var hidesNotes: Bool {
+        isUnentered && state.withLock { $0.regions.contains { $0.segment != Self.noSegment } }
+    }
+
     /// The node has entered with that layout, which was chosen without its vote.
     func entered(at epoch: Epoch) async throws(StoreError) {
         guard isUnentered else { return }

@@ -10,10 +10,13 @@ extension LocalOwner {
         do throws(StoreError) { partition = try home(of: chunk.id, chunk.owner) } catch {
             return OwnerFailure(error)
         }
-        if let failure = refusal(partition, epoch) { return failure }
-        guard book.view[partition].isOwner else { return .notOwner }
+        let isFenced = !omitted.contains(.chunkFence) && !omitted.contains(.strayEpoch)
+        if isFenced, let failure = refusal(partition, epoch) { return failure }
+        let counts =
+            book.view[partition].isOwner || omitted.contains(.ownerCounts) || !isFenced
+        guard counts else { return .notOwner }
         do throws(StoreError) { try await store.put(chunk) } catch { return OwnerFailure(error) }
-        return refusal(partition, epoch)
+        return isFenced ? refusal(partition, epoch) : nil
     }
 
     /// Where the chunk belongs: with its row, where the row that is here says so; else on its own

@@ -29,6 +29,7 @@ final class LocalOwner: Owner {
     }
 
     private static let ceilingNote = "ceiling"
+    var omitted: Omissions { book.omitted }
 
     /// The ceiling of the last run becomes the floor of this one.
     init(
@@ -48,7 +49,8 @@ final class LocalOwner: Owner {
                 }
             } catch { throw .coding(error) }
         }
-        bounds = Mutex(Bounds(floor: ceiling, ceiling: ceiling))
+        let floor = book.omitted.contains(.ceiling) ? Ballot.none : ceiling
+        bounds = Mutex(Bounds(floor: floor, ceiling: ceiling))
     }
 
     var floor: Ballot { bounds.withLock { $0.floor } }
@@ -115,7 +117,7 @@ final class LocalOwner: Owner {
                 case .raiseCeiling(let ceiling): return .success(.raise(ceiling))
                 case .promise:
                     var slot = table.slots[key] ?? RowSlots.Slot()
-                    slot.promised = ballot
+                    slot.promised = max(slot.promised ?? .none, ballot)
                     if (stored?.value.content.count ?? 0) <= RowSlots.foundBytesMax {
                         slot.found = RowSlots.Found(row: stored)
                     }
@@ -138,10 +140,12 @@ final class LocalOwner: Owner {
         do throws(StoreError) {
             while true {
                 await slots.settle(key)
-                switch try begin(request, isInstall: false) {
+                switch try begin(request, isInstall: false, epoch) {
                 case .wait: continue
+                case .failed(let failure): return .failed(failure)
                 case .missing(let bodies): return .missing(bodies)
                 case .reject(let ballot): return .reject(ballot)
+                case .superseded(let ballot): return .superseded(ballot)
                 case .staleGeneration(let current): return .staleGeneration(current: current)
                 case .isThere, .refused: preconditionFailure("answers of install only")
                 case .journal(let row, let effects):
@@ -158,12 +162,14 @@ final class LocalOwner: Owner {
         do throws(StoreError) {
             while true {
                 await slots.settle(key)
-                switch try begin(request, isInstall: true) {
+                switch try begin(request, isInstall: true, epoch) {
                 case .wait: continue
+                case .failed(let failure): return .failed(failure)
                 case .missing(let bodies): return .missing(bodies)
                 case .isThere: return .isThere
                 case .refused: return .refused
-                case .reject, .staleGeneration: preconditionFailure("answers of accept only")
+                case .reject, .superseded, .staleGeneration:
+                    preconditionFailure("answers of accept only")
                 case .journal(let row, let effects):
                     try await journal(request, row, effects)
                     return refusal(key, epoch).map { .failed($0) } ?? .installed
@@ -186,30 +192,38 @@ final class LocalOwner: Owner {
 
     private enum WriteStep {
         case wait
+        case failed(OwnerFailure)
         case missing([BlobID])
         case reject(Ballot)
+        case superseded(Ballot)
         case staleGeneration(UInt64)
         case isThere
         case refused
         case journal(StoredRow, RowEffects)
     }
 
-    /// Checks the request, and where it may be journaled marks the row.
+    /// Checks the request, and where it may be journaled marks the row. The epoch is looked at here
+    /// again, since the layout may have changed while the row was waited for: what begins is either
+    /// seen by `settleAll`, or refused.
     private func begin(
-        _ request: AcceptRequest, isInstall: Bool
+        _ request: AcceptRequest, isInstall: Bool, _ epoch: Epoch
     ) throws(StoreError) -> WriteStep {
         let key = request.key
-        if let missing = try missingBodies(request) { return .missing(missing) }
-        let place = book.view[key]
+        if !isInstall || !omitted.contains(.syncBodies),
+            let missing = try missingBodies(request)
+        {
+            return .missing(missing)
+        }
         let result = slots.with(key) { table -> Result<WriteStep, StoreError> in
             if table.slots[key]?.isJournaling == true { return .success(.wait) }
+            if let failure = refusal(key, epoch) { return .success(.failed(failure)) }
             do throws(StoreError) {
                 if let newer = try newerGeneration(of: key.bucket, than: request.generation) {
                     return .success(.staleGeneration(newer))
                 }
                 let stored = try stored(key, table)
                 let row = Self.row(stored, table.slots[key])
-                guard let since = place.since else { return .success(.refused) }
+                guard let since = book.view[key].since else { return .success(.failed(.stale)) }
                 let acceptor = try acceptor(of: key)
                 let promised: Ballot
                 if isInstall {
@@ -220,7 +234,11 @@ final class LocalOwner: Owner {
                     }
                 } else {
                     switch acceptor.onAccept(request.ballot, row: row) {
-                    case .reject(let ballot): return .success(.reject(ballot))
+                    case .reject(let ballot):
+                        let isBare = row?.isBare ?? true
+                        let known = isBare ? acceptor.horizon : row?.accepted ?? .none
+                        return .success(
+                            known >= request.ballot ? .superseded(ballot) : .reject(ballot))
                     case .accept(let ballot): promised = ballot
                     }
                 }
@@ -261,18 +279,21 @@ final class LocalOwner: Owner {
 
     func purge(_ key: RowKey, _ ballot: Ballot, epoch: Epoch) async -> OwnerFailure? {
         if let failure = refusal(key, epoch) { return failure }
-        guard !book.view[key].isMigrating else { return .busy }
-        do throws(StoreError) { _ = try await purge(key, ballot) } catch {
+        guard !book.view[key].isMigrating || omitted.contains(.purgeStable) else { return .busy }
+        do throws(StoreError) { _ = try await purge(key, ballot, epoch) } catch {
             return OwnerFailure(error)
         }
         return refusal(key, epoch)
     }
 
     /// Rule 8; false where the row is not that tombstone any more.
-    private func purge(_ key: RowKey, _ ballot: Ballot) async throws(StoreError) -> Bool {
+    private func purge(
+        _ key: RowKey, _ ballot: Ballot, _ epoch: Epoch
+    ) async throws(StoreError) -> Bool {
         await slots.settle(key)
         let result = slots.with(key) { table -> Result<Ballot?, StoreError> in
             if table.slots[key]?.isJournaling == true { return .success(nil) }
+            if refusal(key, epoch) != nil { return .success(nil) }
             do throws(StoreError) {
                 let row = Self.row(try stored(key), table.slots[key])
                 guard case .purge(let horizon) = try acceptor(of: key).onPurge(ballot, row: row)
@@ -286,12 +307,14 @@ final class LocalOwner: Owner {
         raiseHorizon(of: partition(of: key), to: horizon)
         do throws(StoreError) {
             try await store.purge(
-                key, partition: partition(of: key), horizon: horizon)
+                key, partition: partition(of: key),
+                horizon: omitted.contains(.durableHorizon) ? .none : horizon)
         } catch {
             slots.finish(key, journaledAt: nil)
             throw error
         }
-        slots.finish(key, journaledAt: horizon)
+        // The horizon stands for whatever the row had promised.
+        slots.finish(key, journaledAt: .highest)
         return true
     }
 
@@ -315,7 +338,8 @@ final class LocalOwner: Owner {
 
     /// Rows written under another `since` are as good as gone (rule 3).
     func isCurrent(_ row: StoredRow) -> Bool {
-        book.view[Partition(row.partition)].since == row.since
+        let since = book.view[Partition(row.partition)].since
+        return since == row.since || since != nil && omitted.contains(.since)
     }
 
     /// What phase 1 has just found, or what the store has.
@@ -397,9 +421,11 @@ final class LocalOwner: Owner {
 
     private func acceptor(of key: RowKey) throws(StoreError) -> Acceptor {
         let horizon = try horizon(of: key)
-        return bounds.withLock {
+        var acceptor = bounds.withLock {
             Acceptor(horizon: horizon, floor: $0.floor, ceiling: $0.ceiling)
         }
+        acceptor.omitted = omitted
+        return acceptor
     }
 
     private func raiseCeiling(to ceiling: Ballot) async throws(StoreError) {
@@ -416,10 +442,9 @@ final class LocalOwner: Owner {
         for (other, slot) in table.slots
         where other != key && !slot.isJournaling && slot.waiters.isEmpty {
             guard let promised = slot.promised else { continue }
-            let isBare = try stored(other) == nil
-            let partition = partition(of: other)
-            if isBare {
-                raiseHorizon(of: partition, to: max(promised, try horizon(of: other)))
+            let row = Self.row(try stored(other), slot)
+            if let row, let horizon = try acceptor(of: other).onDrop(row) {
+                raiseHorizon(of: partition(of: other), to: horizon)
             } else {
                 bounds.withLock { $0.floor = max($0.floor, promised) }
             }
@@ -429,6 +454,7 @@ final class LocalOwner: Owner {
 
     /// An owner accepts a value only when it has every body that lives with it.
     private func missingBodies(_ request: AcceptRequest) throws(StoreError) -> [BlobID]? {
+        if omitted.contains(.missing) { return nil }
         var missing: [BlobID] = []
         for body in request.value.bodies
         where !request.bodies.contains(where: { $0.id.blob == body }) {

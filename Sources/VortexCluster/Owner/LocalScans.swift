@@ -156,6 +156,15 @@ extension LocalOwner {
         var horizon: Ballot
     }
 
+    /// The same, behind everything that was begun at an older epoch: nothing that this page lacks
+    /// comes to be accepted later but at the epoch at which it is asked for.
+    func settledPage(
+        of partition: Partition, after: [UInt8]?, limit: Int
+    ) async -> Result<PartitionPage, OwnerFailure> {
+        await slots.settleAll()
+        return page(of: partition, after: after, limit: limit)
+    }
+
     func page(
         of partition: Partition, after: [UInt8]?, limit: Int
     ) -> Result<PartitionPage, OwnerFailure> {

@@ -48,7 +48,11 @@ enum PrepareAnswer: Sendable {
 
 enum AcceptAnswer: Sendable {
     case accepted
+    /// It has not accepted this, and never will.
     case reject(Ballot)
+    /// It does not accept this now; but it holds something as high, and this may be the second copy
+    /// of a question that it accepted.
+    case superseded(Ballot)
     /// The owner lacks these bodies, which live with the row.
     case missing([BlobID])
     /// The bucket's settings have changed since the value was made.

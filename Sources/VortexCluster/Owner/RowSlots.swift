@@ -41,9 +41,11 @@ final class RowSlots: Sendable {
 
     init() { shards = (0..<Self.shardCount).map { _ in Shard() } }
 
-    private func shard(_ key: RowKey) -> Shard {
-        shards[key.key.reduce(key.key.count) { $0 &* 31 &+ Int($1) } & (Self.shardCount - 1)]
+    static func shard(of key: RowKey) -> Int {
+        key.key.reduce(key.key.count) { $0 &* 31 &+ Int($1) } & (shardCount - 1)
     }
+
+    private func shard(_ key: RowKey) -> Shard { shards[Self.shard(of: key)] }
 
     func with<Value>(_ key: RowKey, _ body: (inout Table) -> Value) -> Value {
         shard(key).table.withLock { body(&$0) }
@@ -99,6 +101,16 @@ final class RowSlots: Sendable {
             return waiters
         }
         for wake in waiters { wake.resume() }
+    }
+
+    /// Returns once everything that is being journaled now has ended.
+    func settleAll() async {
+        for shard in shards {
+            let keys = shard.table.withLock { table in
+                table.slots.filter(\.value.isJournaling).keys.sorted()
+            }
+            for key in keys { await settle(key) }
+        }
     }
 
     /// Returns once every accept of the bucket's rows that is being journaled now has ended.

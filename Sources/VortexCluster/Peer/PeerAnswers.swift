@@ -91,7 +91,9 @@ final class PeerAnswers: PeerResponder {
             do throws(StoreError) { home = try owner.home(of: chunk.id, chunk.owner) } catch {
                 return .failure(OwnerFailure(error))
             }
-            if let refusal = refusal(home, question.epoch) { return .failure(refusal) }
+            let omitted = book.omitted
+            let isFenced = !omitted.contains(.chunkFence) && !omitted.contains(.strayEpoch)
+            if isFenced, let refusal = refusal(home, question.epoch) { return .failure(refusal) }
             return done(await owner.put(chunk, epoch: question.epoch))
         case .getChunk, .findChunks, .findOrigin, .collect: return try await chunk(kind, question)
         case .list, .uploads, .parts, .partition, .digests, .generation, .generations:
@@ -354,6 +356,9 @@ extension ByteWriter {
         case .staleGeneration(let current):
             write(UInt8(3))
             write(number: current)
+        case .superseded(let ballot):
+            write(UInt8(4))
+            write(ballot)
         case .failed(let failure): return failure
         }
         return nil

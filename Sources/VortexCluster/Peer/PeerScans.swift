@@ -10,7 +10,10 @@ extension PeerAnswers {
     func scan(
         _ kind: WireKind, _ question: WireMessage
     ) async throws(CodingError) -> Result<Reply, OwnerFailure> {
-        if let refusal = standing(question.epoch) ?? owner.fenced { return .failure(refusal) }
+        let isOfSync = kind == .partition || kind == .generations
+        let isFenced = !isOfSync || !book.omitted.contains(.syncFence)
+        if isFenced, let refusal = standing(question.epoch) { return .failure(refusal) }
+        if let refusal = owner.fenced { return .failure(refusal) }
         let reply: Result<Reply, OwnerFailure>
         switch kind {
         case .list:
@@ -37,13 +40,13 @@ extension PeerAnswers {
                     try reader.readCount(max: 4_096)
                 )
             }
-            reply = owner.page(
+            reply = await owner.settledPage(
                 of: try known(partition), after: after.isEmpty ? nil : after, limit: max(1, limit)
             ).map { Reply(head: $0.encoded) }
         case .digests: reply = try digests(question)
         default: reply = try await generation(kind, question)
         }
-        if let refusal = standing(question.epoch) { return .failure(refusal) }
+        if isFenced, let refusal = standing(question.epoch) { return .failure(refusal) }
         return reply
     }
 

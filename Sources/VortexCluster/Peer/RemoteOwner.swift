@@ -64,6 +64,7 @@ struct RemoteOwner: Owner {
             case 1: return .reject(try reader.readBallot())
             case 2: return .missing(try reader.readBlobs())
             case 3: return .staleGeneration(current: try reader.readNumber())
+            case 4: return .superseded(try reader.readBallot())
             case let tag: throw .unknown(tag: UInt64(tag))
             }
         }

@@ -14,6 +14,7 @@ final class Coordinator: Sendable {
     let latch = KeyLatch()
     let clock: any Clock
     let entropy: any Entropy
+    var omitted: Omissions { book.omitted }
     private let hybrid: Mutex<HybridClock>
     private let agreedBoot = Atomic<UInt32>(0)
 
@@ -70,6 +71,7 @@ final class Coordinator: Sendable {
         try await latch.acquire(change.key)
         defer { latch.release(change.key) }
         var proposal = Proposal(change: change.id, isForced: change.isForced)
+        proposal.omitted = omitted
         var sent: Answer?
         // Something that was sent may be in effect, or come to be.
         var isInDoubt = false
@@ -117,7 +119,8 @@ final class Coordinator: Sendable {
                 }
             }
             let isOurs = change.id != nil && request.value.change == change.id
-            switch await gatherAccepts(request, place) {
+            let second = omitted.contains(.oneEpoch) ? book.view[change.key] : place
+            switch await gatherAccepts(request, second) {
             case .accepted: return try answer.get()
             case .again(let mayTakeEffect): isInDoubt = isInDoubt || (isOurs && mayTakeEffect)
             case .failed(let error, let mayTakeEffect):
@@ -212,7 +215,8 @@ final class Coordinator: Sendable {
         precondition(boot > 0, "no ballot before the node has entered")
         let now = clock.wallMilliseconds
         return Ballot(
-            clock: hybrid.withLock { $0.next(milliseconds: now) }, node: node, boot: boot)
+            clock: hybrid.withLock { $0.next(milliseconds: now) }, node: node,
+            boot: omitted.contains(.uniqueBallot) ? 0 : boot)
     }
 
     /// The next ballot is above this one.

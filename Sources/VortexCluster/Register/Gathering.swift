@@ -183,6 +183,10 @@ extension Coordinator {
             case .reject(let promised):
                 coordinator.observe(promised)
                 isRejected = true
+            case .superseded(let promised):
+                coordinator.observe(promised)
+                isRejected = true
+                mayTakeEffect = true
             case .missing: error = error ?? .damaged
             case .staleGeneration: error = .staleBucket
             case .failed(let failure):
@@ -287,12 +291,16 @@ extension Coordinator {
                 case .failed(.stale), .failed(.notOwner): isStale = true
                 case .failed: break
                 }
-                if let agreed = place.quorum.agreed(reports) {
+                let isQuorum = place.quorum.isMet(by: reports.map(\.node))
+                let highest = values.map(\.accepted).max()
+                let agreed =
+                    place.quorum.agreed(reports)
+                    ?? (isQuorum && omitted.contains(.fastAgree) ? highest : nil)
+                if let agreed {
                     group.cancelAll()
                     let found = values.first { $0.accepted == agreed }
                     return .agreed(found?.value)
                 }
-                let isQuorum = place.quorum.isMet(by: reports.map(\.node))
                 if !isWaiting, isStale || isQuorum {
                     isWaiting = true
                     group.addTask { await self.grace() }

@@ -70,7 +70,10 @@ extension Coordinator {
         guard !place.isMigrating else { return false }
         let reports = await reports(key, place)
         guard place.quorum.isMet(by: reports.rows.map(\.node)) else { throw .noQuorum }
-        let agreed = place.quorum.agreed(reports.rows.map { ($0.node, $0.accepted) })
+        let agreed =
+            omitted.contains(.installChosen)
+            ? reports.rows.map(\.accepted).max()
+            : place.quorum.agreed(reports.rows.map { ($0.node, $0.accepted) })
         guard let agreed, !reports.rows.contains(where: { $0.accepted > agreed }) else {
             try await writeBack(key)
             return false
@@ -126,9 +129,10 @@ extension Coordinator {
         _ key: RowKey, isDue: (RowContent) -> Bool
     ) async throws(ClusterError) -> Purge {
         let place = book.view[key]
-        guard !place.isMigrating else { return .kept }
+        guard !place.isMigrating || omitted.contains(.purgeStable) else { return .kept }
         let reports = await reports(key, place)
-        guard reports.isWhole, let top = reports.rows.max(by: { $0.accepted < $1.accepted }),
+        guard reports.isWhole || omitted.contains(.purgeAll),
+            let top = reports.rows.max(by: { $0.accepted < $1.accepted }),
             let value = top.value, value.isTombstone,
             isDue(try Self.content(value, of: key))
         else { return .kept }

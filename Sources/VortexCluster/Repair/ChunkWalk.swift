@@ -46,6 +46,11 @@ extension ClusterNode {
         /// Of a PUT of one chunk or less, or the first chunk of a larger one.
         var mayBeRowBody: Bool { chunk.id.index == 0 && owner.kind == .object }
         var isRowBody: Bool { mayBeRowBody && chunk.length < Limits.chunkBytes }
+        /// A whole chunk: only a second one, if there is any, tells what it is.
+        var second: ChunkID? {
+            guard mayBeRowBody, !isRowBody else { return nil }
+            return ChunkID(blob: chunk.id.blob, index: 1)
+        }
     }
 
     private func visit(_ page: [StoredChunk], _ walk: inout Walk) async throws(ClusterError) {
@@ -57,6 +62,7 @@ extension ClusterNode {
                 // Its record does not verify: it is made again from another owner's copy.
                 coordinator.owed.add(chunk.id, to: node)
                 walk.isWhole = false
+                walk.kept.insert(view.ring.partition(of: chunk.id))
                 continue
             }
             let visited = Visited(chunk: chunk, owner: owner)
@@ -67,18 +73,33 @@ extension ClusterNode {
             }
         }
         var lengths: [NodeID: [Int]] = [:]
-        let ids = (spread + bodies).map(\.chunk.id)
+        let ids = (spread + bodies).map(\.chunk.id) + spread.compactMap(\.second)
         guard !ids.isEmpty else { return }
         for other in view.peers {
             let asked = await RemoteOwner(node: other, peers: peers).lengths(of: ids)
             if case .success(let found) = asked { lengths[other] = found }
         }
+        var second = spread.count + bodies.count
         for (place, visited) in spread.enumerated() {
-            try await visit(visited, at: place, lengths, &walk)
+            var isUnsure = false
+            if let id = visited.second {
+                isUnsure = try !isAnywhere(id, at: second, lengths)
+                second += 1
+            }
+            try await visit(visited, at: place, lengths, isUnsure, &walk)
         }
         for (place, visited) in bodies.enumerated() {
             try await compare(visited, at: spread.count + place, lengths, &walk)
         }
+    }
+
+    private func isAnywhere(
+        _ id: ChunkID, at index: Int, _ lengths: [NodeID: [Int]]
+    ) throws(ClusterError) -> Bool {
+        do throws(StoreError) { if try store.chunk(id) != nil { return true } } catch {
+            throw ClusterError(error)
+        }
+        return lengths.values.contains { (1...Limits.chunkBytes).contains($0[index]) }
     }
 
     /// A body whose row is here and names it: the row's other owners have it too, those that have
@@ -111,7 +132,8 @@ extension ClusterNode {
     }
 
     private func visit(
-        _ visited: Visited, at index: Int, _ lengths: [NodeID: [Int]], _ walk: inout Walk
+        _ visited: Visited, at index: Int, _ lengths: [NodeID: [Int]], _ isUnsure: Bool,
+        _ walk: inout Walk
     ) async throws(ClusterError) {
         let id = visited.chunk.id
         let place = view[id]
@@ -122,21 +144,26 @@ extension ClusterNode {
             }
             return
         }
-        if visited.isRowBody {
+        if visited.isRowBody || isUnsure {
             // What no row names is its collector's.
             guard try await isNamed(visited, &walk) else { return }
-            return try await visitBody(visited, at: index, lengths, &walk)
+            if walk.isRowBody { return try await visitBody(visited, at: index, lengths, &walk) }
         }
         let lacking = place.quorum.owners.filter { owner in
             owner != node && lengths[owner]?[index] != visited.chunk.length
         }
+        let isDroppedEarly =
+            omitted.contains(.strayAll) && lacking.count < place.quorum.owners.count
         let isAtRow = visited.mayBeRowBody && view[visited.owner].since != nil
-        if lacking.isEmpty, !isAtRow {
+        if lacking.isEmpty && !isAtRow || isDroppedEarly {
             if !place.isOwner { try await drop(visited, place, &walk, partition) }
             return
         }
-        // A body that no row names is copied nowhere.
-        if try await !isNamed(visited, &walk) { return }
+        // A body that no row names is copied nowhere; but a node that has it is not empty.
+        if try await !isNamed(visited, &walk) {
+            if !place.isOwner { walk.kept.insert(partition) }
+            return
+        }
         if walk.isRowBody { return try await visitBody(visited, at: index, lengths, &walk) }
         if lacking.isEmpty {
             if !place.isOwner { try await drop(visited, place, &walk, partition) }
@@ -184,7 +211,8 @@ extension ClusterNode {
         _ visited: Visited, _ place: LayoutView.Place, _ walk: inout Walk, _ partition: Partition
     ) async throws(ClusterError) {
         let now = view[partition]
-        guard now.epoch == place.epoch, !now.isOwner, !now.isMigrating else {
+        let isCurrent = now.epoch == place.epoch || omitted.contains(.strayEpoch)
+        guard isCurrent, !now.isOwner, !now.isMigrating else {
             walk.kept.insert(partition)
             walk.isWhole = false
             return
@@ -228,12 +256,12 @@ extension ClusterNode {
     ) async throws(ClusterError) {
         let node = node
         let reports = layout.ring.partitions.compactMap { partition -> Layout.Emptied? in
-            guard layout.sources(of: partition).contains(node), !kept.contains(partition) else {
-                return nil
-            }
+            let isEmpty = !kept.contains(partition) || book.omitted.contains(.emptyTrue)
+            guard layout.sources(of: partition).contains(node), isEmpty else { return nil }
             return .init(node: node, partition: partition, epoch: layout.epoch(of: partition))
         }
         guard !reports.isEmpty else { return }
-        try await council.propose { $0.emptied(reports) }
+        let omitted = book.omitted
+        try await council.propose { $0.emptied(reports, omitted: omitted) }
     }
 }

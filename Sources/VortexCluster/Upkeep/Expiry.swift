@@ -28,6 +28,7 @@ extension ClusterNode {
             try await abortUpload(upload.id)
         case .completing:
             // Its gateway died on the way; one that is alive is in `active`.
+            if omitted.contains(.finish) { return }
             do throws(ClusterError) { _ = try await finish(upload) } catch {
                 switch error {
                 case .preconditionFailed: return
@@ -39,7 +40,8 @@ extension ClusterNode {
             if upload.row.state != .done {
                 try await closeUpload(.multipart(upload.id), upload.object)
             }
-            for part in try await partRows(of: upload.id) {
+            let parts = omitted.contains(.partOrphan) ? [] : try await partRows(of: upload.id)
+            for part in parts {
                 try await removePart(part.key)
                 try await purge(part.key)
             }

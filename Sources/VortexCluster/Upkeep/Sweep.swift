@@ -156,6 +156,10 @@ extension ClusterNode {
             try await closeUpload(upload.kind, key)
         case .multipart(let id):
             guard active.find(id) == nil, isIdle || isOrphan else { return }
+            if omitted.contains(.entryStays) {
+                try await closeUpload(upload.kind, key)
+                return
+            }
             try await expireMultipart(id, of: key)
         }
     }

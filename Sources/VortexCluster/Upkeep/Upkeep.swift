@@ -164,6 +164,8 @@ extension ClusterNode {
     /// With one owner what phase 1 finds is chosen, and there is nothing to write; with several
     /// something must be written above whatever was sent and not chosen.
     private func names(_ key: RowKey, _ blob: BlobID) async throws(ClusterError) -> Bool {
+        if omitted.contains(.collectRow) { return try ownCopy(of: key).names(blob) }
+        if omitted.contains(.collectWrites) { return try await coordinator.read(key).names(blob) }
         let isAlone = view.isAlone
         let change = Coordinator.Change(key: key, id: newChange(), isForced: !isAlone)
         return try await coordinator.change(change) {
@@ -173,10 +175,20 @@ extension ClusterNode {
         }
     }
 
+    private func ownCopy(of key: RowKey) throws(ClusterError) -> RowContent {
+        let row: StoredRow?
+        do throws(StoreError) { row = try coordinator.owner.stored(key) } catch {
+            throw ClusterError(error)
+        }
+        return try Coordinator.content(row?.value, of: key)
+    }
+
     /// Asks the rows that can name the blob, in the order in which a name moves (part, upload,
     /// object), and where none does, deletes it on every node. True where it is deleted everywhere.
     func collectEverywhere(_ candidate: UnnamedBlob) async throws(ClusterError) -> Bool {
-        for key in candidate.rowsToAsk where try await names(key, candidate.blob) {
+        let rows = candidate.rowsToAsk
+        let ordered = omitted.contains(.collectOrder) ? rows.reversed() : rows
+        for key in ordered where try await names(key, candidate.blob) {
             try await settle(candidate, isNamed: true)
             return false
         }

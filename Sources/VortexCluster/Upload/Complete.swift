@@ -74,22 +74,31 @@ extension ClusterNode {
 
     /// From completing on; safe to run any number of times, by anyone.
     func finish(_ upload: FoundUpload) async throws(ClusterError) -> PutResult {
+        if omitted.contains(.doneLast), let version = upload.row.version {
+            let early = PutResult(version: version, created: true, replayed: false)
+            try await setDone(upload, early)
+        }
         switch try await commit(upload) {
-        case .written(let result):
-            let row = try await setUpload(upload) { (row) throws(ClusterError) in
-                guard row.state == .completing else { return }
-                row.state = .done
-                row.created = result.created
-                row.version = result.version
-                row.version?.body = .empty
-            }
-            return try Self.result(of: row)
+        case .written(let result): return try Self.result(of: try await setDone(upload, result))
         case .refused:
             try await setUpload(upload) { (row) throws(ClusterError) in
                 if row.state == .completing { row.state = .refused }
             }
             try await closeUpload(.multipart(upload.id), upload.object)
             throw .preconditionFailed
+        }
+    }
+
+    @discardableResult
+    private func setDone(
+        _ upload: FoundUpload, _ result: PutResult
+    ) async throws(ClusterError) -> UploadRow {
+        try await setUpload(upload) { (row) throws(ClusterError) in
+            guard row.state == .completing else { return }
+            row.state = .done
+            row.created = result.created
+            row.version = result.version
+            row.version?.body = .empty
         }
     }
 
@@ -113,6 +122,11 @@ extension ClusterNode {
         return try await coordinator.change(change) {
             (found) throws(ClusterError) -> Coordinator.Computed<Commit> in
             var row = try Self.object(found)
+            if omitted.contains(.multiEntry), row.visible?.id != version.id {
+                row.replace(with: version, generation: bucket.generation)
+                let result = PutResult(version: version, created: false, replayed: false)
+                return .write(.object(row), bodies: [], .written(result))
+            }
             guard
                 let index = row.openUploads.firstIndex(where: {
                     $0.kind == .multipart(upload.id)

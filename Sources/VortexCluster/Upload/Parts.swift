@@ -56,7 +56,8 @@ extension ClusterNode {
             let extent = parts[index].row.extent
             let digest = try await digest(of: extent)
             parts[index].row = try await setPart(
-                parts[index].key, PartRow(extent: extent, digest: digest, changedMilliseconds: now))
+                parts[index].key,
+                PartRow(extent: extent, digest: digest, changedMilliseconds: now), isFirst: true)
         }
         return parts.filter { $0.row.extent.length > 0 }
     }
@@ -83,12 +84,16 @@ extension ClusterNode {
         }
     }
 
-    /// Writes the part's row; one that was removed (the upload is over) stays removed.
+    /// Writes the part's row; one that was removed (the upload is over) stays removed. `isFirst`:
+    /// and one that its writer has finished meanwhile stays as it is.
     @discardableResult
-    func setPart(_ key: RowKey, _ row: PartRow) async throws(ClusterError) -> PartRow {
+    func setPart(
+        _ key: RowKey, _ row: PartRow, isFirst: Bool = false
+    ) async throws(ClusterError) -> PartRow {
         try await coordinator.change(.init(key: key, id: newChange())) {
             (found) throws(ClusterError) -> Coordinator.Computed<PartRow> in
-            guard case .part = found else { throw .uploadExpired }
+            guard case .part(let old) = found else { throw .uploadExpired }
+            if isFirst, old.digest != nil { return .nothing(.success(old)) }
             return .write(.part(row), bodies: [], row)
         }
     }

@@ -25,7 +25,7 @@ extension ClusterNode {
         try Self.checkSize(order)
         try admitSpace(expectedBytes ?? 0)
         let id = newUpload(for: order.key)
-        try await openUpload(.multipart(id), order)
+        if !omitted.contains(.multiEntry) { try await openUpload(.multipart(id), order) }
         let row = UploadRow(
             bucket: bucket, attributes: attributes, condition: condition,
             expectedBytes: expectedBytes, generation: info.generation,
@@ -83,6 +83,7 @@ extension ClusterNode {
         try await setUpload(found) { (row) throws(ClusterError) in
             switch row.state {
             case .open: row.state = .aborted
+            case .completing where omitted.contains(.abortRefused): row.state = .aborted
             case .completing: throw .uploadBusy
             case .done, .refused: throw .noSuchUpload
             case .aborted: break

@@ -14,6 +14,7 @@ public struct Acceptor: Hashable, Sendable {
     public var floor: Ballot
     /// Durable, above every ballot that this node has promised.
     public var ceiling: Ballot
+    package var omitted: Omissions = []
 
     public init(horizon: Ballot, floor: Ballot, ceiling: Ballot) {
         self.horizon = horizon
@@ -37,7 +38,7 @@ public struct Acceptor: Hashable, Sendable {
     /// Rule 4. `wallMilliseconds` is this node's clock.
     public func onPrepare(_ ballot: Ballot, row: Row?, wallMilliseconds: UInt64) -> OnPrepare {
         let promised = max(row?.promised ?? horizon, floor)
-        guard ballot > promised else { return .reject(promised) }
+        guard ballot > promised || omitted.contains(.prepare) else { return .reject(promised) }
         let known = max(
             wallMilliseconds, HybridClock.milliseconds(of: ceiling.clock),
             HybridClock.milliseconds(of: row?.accepted.clock ?? 0))
@@ -64,12 +65,14 @@ public struct Acceptor: Hashable, Sendable {
     /// Rule 5; bodies that live with the row are the caller's to check.
     public func onAccept(_ ballot: Ballot, row: Row?) -> OnAccept {
         guard let row else {
-            let least = max(horizon, floor)
+            let least = omitted.contains(.acceptHorizon) ? floor : max(horizon, floor)
             return ballot > least ? .accept(promised: ballot) : .reject(least)
         }
-        if ballot < row.promised { return .reject(max(row.promised, floor)) }
+        if ballot < row.promised, !omitted.contains(.promise) {
+            return .reject(max(row.promised, floor))
+        }
         if ballot <= floor { return .reject(floor) }
-        return .accept(promised: ballot)
+        return .accept(promised: max(row.promised, ballot))
     }
 
     public enum OnAccept: Hashable, Sendable {
@@ -79,8 +82,11 @@ public struct Acceptor: Hashable, Sendable {
 
     /// Rule 7: chosen values only, from sync or anti-entropy.
     public func onInstall(_ ballot: Ballot, row: Row?) -> OnInstall {
-        if let row, !row.isBare, ballot <= row.accepted { return .isThere }
-        if row == nil || row?.isBare == true, ballot <= horizon { return .refused }
+        if let row, !row.isBare, ballot <= row.accepted, !omitted.contains(.installNewer) {
+            return .isThere
+        }
+        let isEmpty = row == nil || row?.isBare == true && !omitted.contains(.installEmpty)
+        if isEmpty, ballot <= horizon, !omitted.contains(.installHorizon) { return .refused }
         return .install(promised: max(row?.promised ?? .none, ballot))
     }
 
@@ -93,10 +99,12 @@ public struct Acceptor: Hashable, Sendable {
 
     /// Rule 8, in a stable partition.
     public func onPurge(_ ballot: Ballot, row: Row?) -> OnPurge {
-        guard let row, row.accepted == ballot, row.isTombstone, !row.isBare else {
-            return .nothing
-        }
-        return .purge(horizon: max(horizon, row.promised))
+        guard let row, row.isTombstone, !row.isBare,
+            row.accepted == ballot || omitted.contains(.purgeBallot)
+        else { return .nothing }
+        if omitted.contains(.horizon) { return .purge(horizon: horizon) }
+        let promised = omitted.contains(.horizonPromise) ? ballot : row.promised
+        return .purge(horizon: max(horizon, promised))
     }
 
     public enum OnPurge: Hashable, Sendable {
@@ -107,7 +115,8 @@ public struct Acceptor: Hashable, Sendable {
 
     /// Rule 9: the horizon after a bare row was dropped; nil where the row must stay.
     public func onDrop(_ row: Row) -> Ballot? {
-        row.isBare ? max(horizon, row.promised) : nil
+        guard row.isBare else { return nil }
+        return omitted.contains(.dropHorizon) ? horizon : max(horizon, row.promised)
     }
 }
 

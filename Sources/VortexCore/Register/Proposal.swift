@@ -26,6 +26,9 @@ public struct Promises: Hashable, Sendable {
             if promise.accepted > top.accepted { top = (promise.accepted, promise.value) }
             horizon = max(horizon, promise.horizon)
         }
+        if quorum.omitted.contains(.highest), let first = promises.first {
+            top = (first.accepted, first.value)
+        }
         accepted = top.accepted
         value = top.value
         isAgreed = quorum.agreed(promises.map { ($0.node, $0.accepted) }) == top.accepted
@@ -46,6 +49,7 @@ public struct Proposal: Hashable, Sendable {
     public let isForced: Bool
     /// The lowest ballot at which our own value was sent: f.
     public private(set) var first: Ballot?
+    package var omitted: Omissions = []
 
     public init(change: ChangeID?, isForced: Bool = false) {
         self.change = change
@@ -60,11 +64,12 @@ public struct Proposal: Hashable, Sendable {
     public func onPromises(_ found: Promises) -> OnPromises {
         if let change, let value = found.value {
             if value.change == change { return .inEffect(writeBack(found)) }
+            if omitted.contains(.retry) { return .compute }
             if first != nil, value.over.contains(where: { $0.change == change }) {
                 return .inEffect(writeBack(found))
             }
         }
-        guard let first, found.seen >= first else { return .compute }
+        guard let first, found.seen >= first, !omitted.contains(.retry) else { return .compute }
         // Made on something older than what we sent, or on a chain of changes that was: without it.
         if let value = found.value, value.past.contains(where: { $0.base < first }) {
             return .compute
@@ -89,12 +94,15 @@ public struct Proposal: Hashable, Sendable {
     /// a delete of what is absent, a read).
     public func onComputed(_ new: RegisterValue?, on found: Promises) -> OnComputed {
         if let new { return .send(new) }
+        let mustBury = first != nil && !omitted.contains(.bury)
         guard let value = found.value else {
             // What was sent may still surface, and nothing is there to write above it.
-            return first == nil ? .answer : .unknown
+            return mustBury ? .unknown : .answer
         }
         // Written back: it was not chosen for sure, or something of ours must be buried under it.
-        if !found.isAgreed || first != nil || isForced { return .send(value) }
+        let mustSettle =
+            !found.isAgreed && !omitted.contains(change == nil ? .writeBack : .settleRefusal)
+        if mustSettle || mustBury || isForced { return .send(value) }
         return .answer
     }
 

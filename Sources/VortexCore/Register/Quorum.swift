@@ -3,6 +3,7 @@ public struct Quorum: Hashable, Sendable {
     public var owners: [NodeID]
     /// Empty where the partition is stable.
     public var previous: [NodeID]
+    package var omitted: Omissions = []
 
     public init(owners: [NodeID], previous: [NodeID] = []) {
         self.owners = owners
@@ -13,8 +14,9 @@ public struct Quorum: Hashable, Sendable {
     public var members: [NodeID] { owners + previous.filter { !owners.contains($0) } }
 
     public func isMet(by nodes: some Collection<NodeID>) -> Bool {
-        Self.isMajority(nodes, of: owners)
-            && (previous.isEmpty || Self.isMajority(nodes, of: previous))
+        guard !previous.isEmpty else { return Self.isMajority(nodes, of: owners) }
+        return (Self.isMajority(nodes, of: owners) || omitted.contains(.jointOwners))
+            && (Self.isMajority(nodes, of: previous) || omitted.contains(.jointPrevious))
     }
 
     public static func isMajority(_ nodes: some Collection<NodeID>, of all: [NodeID]) -> Bool {

@@ -48,15 +48,40 @@ extension Layout {
 
     public var isMigrating: Bool { !joints.isEmpty }
 
+    /// The joint epoch of all that migrates, once every owner has reported that it has synced for
+    /// this very one; nil before.
+    package func synced(
+        _ omitted: Omissions, _ reported: (NodeID) -> Epoch
+    ) -> Epoch? {
+        guard let joint = migrating.map({ epoch(of: $0) }).max(),
+            migrating.allSatisfy({ epoch(of: $0) == joint })
+        else { return nil }
+        var isAny = false
+        var isAll = true
+        for partition in migrating {
+            for owner in rowOwners(of: partition) {
+                let isReady =
+                    reported(owner) == joint
+                    || omitted.contains(.syncStay)
+                        && previousRowOwners(of: partition).contains(owner)
+                    || omitted.contains(.syncExact)
+                        && reported(owner) >= since(owner, in: partition) ?? joint
+                isAny = isAny || isReady
+                isAll = isAll && isReady
+            }
+        }
+        return isAll || isAny && omitted.contains(.allSynced) ? joint : nil
+    }
+
     /// Every owner of these partitions has reported `synced` for its joint epoch. Former owners
     /// become sources, but not those whose disks are gone.
     public func finishing(_ partitions: [Partition]) -> Layout? {
         var next = advanced()
         for partition in partitions {
             guard let joint = joint(of: partition) else { continue }
-            let owners = owners(of: partition)
-            let former = joint.previous.map(\.node).filter { node in
-                !owners.contains(node) && member(node)?.state != .replaced
+            let placed = owners(of: partition).prefix(replicas)
+            let former = joint.previous.prefix(replicas).map(\.node).filter { node in
+                !placed.contains(node) && member(node)?.state != .replaced
             }
             next.settle(partition, sources: former)
         }
@@ -95,9 +120,12 @@ extension Layout {
 
     /// Drops these sources. A report of another epoch than the partition's very own says nothing:
     /// the node may have been an owner again since.
-    public func emptied(_ reports: [Emptied]) -> Layout? {
+    public func emptied(_ reports: [Emptied]) -> Layout? { emptied(reports, omitted: []) }
+
+    package func emptied(_ reports: [Emptied], omitted: Omissions) -> Layout? {
         var next = advanced()
-        for report in reports where report.epoch == epoch(of: report.partition) {
+        for report in reports
+        where report.epoch == epoch(of: report.partition) || omitted.contains(.emptyEpoch) {
             next.removeSources([report.node], of: report.partition)
         }
         return next.leftovers.count < leftovers.count ? next : nil
@@ -152,25 +180,37 @@ extension Layout {
         return needed
     }
 
-    private mutating func move(_ partition: Partition, to owners: [NodeID]) {
+    mutating func move(
+        _ partition: Partition, to owners: [NodeID], omitted: Omissions = []
+    ) {
         let former = holders(of: partition)
         guard former.map(\.node) != owners else { return }
         let joint = joint(of: partition)
         if let joint, joint.previous.map(\.node) == owners {
-            fallBack(partition, to: joint)
+            fallBack(partition, to: joint, omitted: omitted)
             return
         }
         let known = former + (joint?.previous ?? [])
-        let new = owners.map { owner in
-            known.first { $0.node == owner } ?? Holder(node: owner, since: epoch)
+        // The run that `since` begins is one of holding rows and copies: who stands behind the
+        // first `replicas` drops them, and comes back among those as if it were new.
+        let rows = rowHolders(of: partition) + (joint?.previous.prefix(replicas) ?? [])
+        let held = rows.map(\.node)
+        let new = owners.enumerated().map { place, owner in
+            let holder = place >= replicas || held.contains(owner)
+            return holder
+                ? known.first { $0.node == owner } ?? Holder(node: owner, since: epoch)
+                : Holder(node: owner, since: epoch)
         }
-        let previous = joint?.previous ?? voters(of: partition)
-        let dropped = former.map(\.node).filter { node in
-            !owners.contains(node) && !previous.contains { $0.node == node }
+        let isKept = !omitted.contains(.samePrevious)
+        let previous =
+            isKept ? joint?.previous ?? voters(of: partition) : voters(of: partition)
+        let placed = owners.prefix(replicas)
+        let dropped = former.prefix(replicas).map(\.node).filter { node in
+            !placed.contains(node) && !previous.prefix(replicas).contains { $0.node == node }
         }
         settle(partition, sources: dropped)
         setOwners(new, of: partition)
-        removeSources(owners, of: partition)
+        removeSources(Array(placed), of: partition)
         insert(Joint(partition: partition, previous: previous))
     }
 
@@ -178,13 +218,19 @@ extension Layout {
         joints.insert(joint, at: joints.partitioned { $0.partition < joint.partition })
     }
 
-    private mutating func fallBack(_ partition: Partition, to joint: Joint) {
-        let dropped = owners(of: partition).filter { node in
-            !joint.previous.contains { $0.node == node }
+    private mutating func fallBack(
+        _ partition: Partition, to joint: Joint, omitted: Omissions = []
+    ) {
+        let placed = joint.previous.prefix(replicas).map(\.node)
+        let dropped = owners(of: partition).prefix(replicas).filter { !placed.contains($0) }
+        let former = holders(of: partition)
+        settle(partition, sources: omitted.contains(.fallbackSource) ? [] : dropped)
+        let back = joint.previous.map { holder in
+            let isNew = omitted.contains(.sincePrevious) && !former.contains(holder)
+            return isNew ? Holder(node: holder.node, since: epoch) : holder
         }
-        settle(partition, sources: dropped)
-        setOwners(joint.previous, of: partition)
-        removeSources(joint.previous.map(\.node), of: partition)
+        setOwners(back, of: partition)
+        removeSources(placed, of: partition)
     }
 
     /// The partition is stable, at the new epoch, with these sources besides those it has.

@@ -243,8 +243,9 @@ extension ByteReader {
         guard shape & Shape.sources != 0 else { return }
         let sources = try readCount(max: Layout.sourcesMax)
         guard sources > 0 else { throw .outOfRange(0) }
+        let placed = holders.prefix(layout.replicas).map(\.node)
         for _ in 0..<sources {
-            let node = try readNode(of: layout, except: holders.map(\.node))
+            let node = try readNode(of: layout, except: placed)
             let leftover = Layout.Leftover(partition: partition, node: node)
             if let last = layout.leftovers.last, last >= leftover {
                 throw .outOfRange(node.value)

@@ -15,7 +15,7 @@ public struct Ballot: Hashable, Comparable, Sendable {
     public static let none = Ballot(clock: 0, node: NodeID(0), boot: 0)
 
     /// Above every ballot.
-    static let highest = Ballot(clock: .max, node: NodeID(.max), boot: .max)
+    package static let highest = Ballot(clock: .max, node: NodeID(.max), boot: .max)
 
     public static func < (left: Ballot, right: Ballot) -> Bool {
         (left.clock, left.node.value, left.boot) < (right.clock, right.node.value, right.boot)

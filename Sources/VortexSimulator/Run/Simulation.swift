@@ -1,5 +1,5 @@
 internal import VortexCluster
-internal import VortexCore
+package import VortexCore
 
 /// One run: a cluster, its clients, its faults, and the judgement at the end; all of it follows
 /// from the settings.
@@ -9,6 +9,8 @@ public struct Simulation: Sendable {
         public var nodes: Int
         public var operations: Int
         public var faults: FaultProfile
+        /// Of all nodes, for tests that look for the seed that shows a rule to be needed.
+        package var omitted: Omissions = []
         public init(seed: UInt64, nodes: Int, operations: Int, faults: FaultProfile) {
             self.seed = seed
             self.nodes = nodes
@@ -125,6 +127,7 @@ public struct Simulation: Sendable {
             collectDelayMilliseconds: FinalChecks.collectDelayMilliseconds,
             uploadIdleMilliseconds: FinalChecks.uploadIdleMilliseconds)
         options.partitionBits = Self.partitionBits
+        options.omitted = settings.omitted
         return Surroundings(
             executor: executor,
             network: SimulatedNetwork(

@@ -35,6 +35,9 @@ struct SimulateCommand: ParsableCommand {
     @Flag(help: "Print every event and log line, and at the end the number of the whole.")
     var trace = false
 
+    /// A line of how far it is comes so often.
+    private static let linePerSeeds: UInt64 = 100
+
     func validate() throws {
         guard faults.map({ FaultProfile(rawValue: $0) != nil }) ?? true else {
             throw ValidationError("no such profile: \(faults ?? "")")
@@ -61,6 +64,10 @@ struct SimulateCommand: ParsableCommand {
             let report = Simulation.run(settings, sink: trace ? line : nil)
             if trace {
                 print("trace \(report.traceHash) of \(report.events) events")
+            }
+            if (number + 1) % Self.linePerSeeds == 0 {
+                print("\(number + 1) runs, \(failed) failed")
+                fflush(nil)
             }
             guard !report.reasons.isEmpty else { continue }
             failed += 1
