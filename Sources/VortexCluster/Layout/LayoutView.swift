@@ -23,8 +23,6 @@ final class LayoutView: Sendable {
     let lastChange: Epoch
     /// The oldest of this node's `since`; nil where it holds nothing.
     let oldestSince: Epoch?
-    /// It may still hold spread chunks of partitions that it has left.
-    let isSource: Bool
     /// No partition is owned by anybody else: everything is answered by this node's store.
     let isAlone: Bool
 
@@ -54,7 +52,6 @@ final class LayoutView: Sendable {
         self.places = places
         lastChange = places.lazy.map(\.epoch).max() ?? .zero
         oldestSince = places.lazy.compactMap(\.since).min()
-        isSource = layout.isSource(node)
         quorums = Array(known.values)
         self.isAlone = isAlone && layout.members.count == 1
         var addresses: [NodeID: String] = [:]

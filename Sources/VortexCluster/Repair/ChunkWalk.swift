@@ -34,7 +34,11 @@ extension ClusterNode {
             after = last.id
         }
         let strays = walk.strays
-        progress.update { $0.strays = strays }
+        let kept = walk.kept.count
+        progress.update { state in
+            state.strays = strays
+            state.keptPartitions = kept
+        }
         try await reportEmptied(of: layout, except: walk.kept)
         return walk.isWhole
     }

@@ -10,8 +10,6 @@ internal import VortexStore
 extension ClusterNode {
     private static let roundMilliseconds: UInt64 = 1_000
     private static let walkMilliseconds: UInt64 = 600_000
-    /// No more often than this for the sake of a partition that this node has to leave.
-    private static let sourceMilliseconds: UInt64 = 20_000
     private static let batch = 256
 
     func repair() async {
@@ -32,7 +30,7 @@ extension ClusterNode {
                 nextWalk = 0
                 progress.update { $0.isVerified = false }
             }
-            if walked.map({ time >= $0 + walkInterval }) ?? true { isDue = true }
+            if walked.map({ time >= $0 + pauseMilliseconds }) ?? true { isDue = true }
             if isDue, time >= nextWalk, !view.isAlone, !layout.isMigrating, !isResting {
                 let seen = lastChange
                 let isWhole = await walk(under: seen)
@@ -53,11 +51,11 @@ extension ClusterNode {
 
     private var lastChange: Epoch { view.lastChange }
 
-    /// What keeps a former owner from being empty is mostly garbage that waits to be collected.
-    private var walkInterval: UInt64 {
-        guard view.isSource else { return Self.walkMilliseconds }
-        let collected = options.collectDelayMilliseconds / 2
-        return min(Self.walkMilliseconds, max(Self.sourceMilliseconds, collected))
+    /// Between two walks; a source that is not empty looks again when what it holds can have been
+    /// collected.
+    private var pauseMilliseconds: UInt64 {
+        guard progress.now.keptPartitions > 0 else { return Self.walkMilliseconds }
+        return min(Self.walkMilliseconds, options.collectDelayMilliseconds + 5_000)
     }
 
     /// This node's rows are not to be relied on, or it has none and keeps its chunks for the time

@@ -9,6 +9,9 @@ final class RepairProgress: Sendable {
         var isVerified = false
         var verifiedMilliseconds: UInt64 = 0
         var strays: UInt64 = 0
+        /// Partitions of which this node is a source that is not empty, for bodies that no row
+        /// names: they go when they are collected, and the node must look again to say so.
+        var keptPartitions = 0
         var missingRows: UInt64 = 0
         var missingChunks: UInt64 = 0
         var repairedRows: UInt64 = 0

@@ -150,9 +150,6 @@ public struct Layout: Hashable, Sendable {
         leftovers[leftoverRange(of: partition)].map(\.node) + resyncing(of: partition)
     }
 
-    /// Whether it is a former owner of any partition that has not yet reported that it is empty.
-    public func isSource(_ node: NodeID) -> Bool { leftovers.contains { $0.node == node } }
-
     /// The partition's own epoch, which its requests name.
     public func epoch(of partition: Partition) -> Epoch { changed[Int(partition.value)] }
 

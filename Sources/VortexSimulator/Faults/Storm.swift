@@ -127,8 +127,8 @@ struct Storm: Sendable {
         around.network.weather.heal()
         for node in nodes {
             node.latency.setFactor(1)
+            node.disk.failNothing()
             node.disk.setCapacity(bytes: SimulatedNode.diskBytes)
-            node.disk.forgetFailures()
             node.clock.setError(milliseconds: 0)
         }
     }

@@ -94,8 +94,8 @@ public final class MemoryDisk: Disk {
         state.withLock { $0.readsUntilFailure = number }
     }
 
-    /// What `failOperation` and `failRead` have announced does not come any more.
-    public func forgetFailures() {
+    /// What was to fail, and has not yet, does not.
+    public func failNothing() {
         state.withLock { state in
             state.failures = [:]
             state.readsUntilFailure = nil
