@@ -17,6 +17,8 @@ final class History: Sendable {
     private struct State {
         var moment: UInt64 = 0
         var operations: OrderedDictionary<Place, [RegisterOperation]> = [:]
+        /// Attempts of changes that were tried again.
+        var behind: [Place: [RegisterOperation]] = [:]
         var contents: [String: Content] = [:]
     }
     private let state = Mutex(State())
@@ -33,6 +35,12 @@ final class History: Sendable {
 
     func note(_ place: Place, _ operation: RegisterOperation) {
         state.withLock { $0.operations[place, default: []].append(operation) }
+    }
+
+    /// An attempt of unknown outcome of a change that ends now. It counts by itself only where its
+    /// bucket may have been deleted meanwhile.
+    func leaveBehind(_ place: Place, _ operation: RegisterOperation) {
+        state.withLock { $0.behind[place, default: []].append(operation) }
     }
 
     /// A tag that some client may come to see, and the bytes behind it.
@@ -58,9 +66,18 @@ final class History: Sendable {
     /// Why the history is not linearizable, key by key; empty where it is.
     /// `telling` takes the whole history of each key that has one.
     func violations(telling: ((String) -> Void)?) -> [String] {
-        let all = state.withLock { $0.operations }
+        let (all, behind) = state.withLock { ($0.operations, $0.behind) }
         return all.keys.sorted().compactMap { place in
-            let operations = all[place] ?? []
+            let deletions = (all[Place(bucket: place.bucket, key: "")] ?? []).filter {
+                $0.action == .delete && $0.result != .conditionFailed
+            }
+            let apart = (behind[place] ?? []).filter { attempt in
+                deletions.contains { deletion in
+                    deletion.start <= attempt.end
+                        && (deletion.isUnknown || deletion.end >= attempt.start)
+                }
+            }
+            let operations = (all[place] ?? []) + apart
             guard let reason = LinearizabilityChecker.check(operations).reason else { return nil }
             for operation in operations.sorted(by: { $0.start < $1.start }) {
                 telling?("\(place.bucket)/\(place.key) \(operation)")

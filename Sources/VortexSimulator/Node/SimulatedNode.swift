@@ -263,13 +263,15 @@ final class SimulatedNode: Sendable {
         do throws(DiskError) {
             guard try await !disk.list().contains(DataIdentity.fileName) else { return nil }
         } catch { throw .disk(error) }
-        for attempt in 0... where life.isAlive {
+        var attempt = 0
+        while life.isAlive {
             do throws(TransportError) {
                 return try await ClusterNode.invitation(
                     from: joins[attempt % joins.count], over: transport)
             } catch {
                 around.trace.note(.lost, UInt64(place), text: "no invitation: \(error)")
             }
+            attempt += 1
             _ = await around.executor.sleep(nanoseconds: 200_000_000)
         }
         return nil

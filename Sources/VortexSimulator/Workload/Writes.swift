@@ -74,6 +74,8 @@ extension SimulatedClient {
     ) async {
         let start = history.moment()
         var isOpen = false
+        var behind: [UInt64] = []
+        defer { for began in behind { leaveBehind(place, action, condition, since: began) } }
         for attempt in 0..<attempts {
             if attempt > 0 {
                 _ = await executor.sleep(nanoseconds: entropy.within(1_000_000..<200_000_000))
@@ -98,10 +100,10 @@ extension SimulatedClient {
                     return leaveOpen(isOpen, place, action, condition, since: start)
                 }
                 moveOn()
-                if leavesOpen { leaveBehind(place, action, condition, since: began) }
+                if leavesOpen { behind.append(began) }
             case .lost:
                 isOpen = true
-                leaveBehind(place, action, condition, since: began)
+                behind.append(began)
             case .unsent: return leaveOpen(isOpen, place, action, condition, since: start)
             }
         }
@@ -113,8 +115,11 @@ extension SimulatedClient {
         _ place: History.Place, _ action: RegisterOperation.Action, _ condition: WriteCondition,
         since start: UInt64
     ) {
-        guard place.bucket == Workload.fleetingBucket else { return }
-        note(place, action, condition, .unknown, since: start)
+        history.leaveBehind(
+            place,
+            RegisterOperation(
+                client: number, start: start, end: history.moment(), action: action,
+                condition: RegisterOperation.Condition(condition), result: .unknown))
     }
 
     private func leaveOpen(

@@ -136,6 +136,7 @@ struct Recovery {
             }
             try await adoptSpare(spare)
         case .unbegun, .damaged:
+            space.keep(damaged: number)
             let size = try await onDisk { () async throws(DiskError) in try await file.size() }
             note(
                 DamagedRegion(

@@ -15,6 +15,8 @@ final class SegmentSpace: Sendable {
         var totalBytes: UInt64 = 0
         var isTight = false
         var nextSpare: UInt32 = 0
+        /// The highest number of a file that is there and cannot be used.
+        var damaged: UInt32 = 0
     }
     private let state: Mutex<State>
     let disk: any Disk
@@ -91,6 +93,11 @@ final class SegmentSpace: Sendable {
     }
 
     /// Opens the segment that follows `previous`: a recycled file, a new one, or the reserve.
+    /// A segment's file whose header is damaged stays, and keeps its number.
+    func keep(damaged number: UInt32) {
+        state.withLock { $0.damaged = max($0.damaged, number) }
+    }
+
     func next(after previous: Segment, endingAt end: UInt64) async throws(StoreError) -> Segment {
         try await next(
             number: previous.number + 1, previous: previous.number, previousEnd: end)
@@ -99,6 +106,7 @@ final class SegmentSpace: Sendable {
     func next(
         number: UInt32, previous: UInt32, previousEnd: UInt64
     ) async throws(StoreError) -> Segment {
+        let number = max(number, state.withLock { $0.damaged } + 1)
         let file = try await file(named: SegmentHeader.name(number))
         let header = SegmentHeader(
             number: number, cluster: identity.cluster, node: identity.node, salt: entropy.next(),
