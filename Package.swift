@@ -47,6 +47,7 @@ let package = Package(
         .systemLibrary(name: "CProcess"),
         .systemLibrary(name: "CChecksum", providers: [.apt(["libisal-dev", "libxxhash-dev"])]),
         .systemLibrary(name: "CCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "CExpat", providers: [.apt(["libexpat1-dev"])]),
 
         // Imports point only upward in this list.
         .target(
@@ -67,7 +68,9 @@ let package = Package(
             swiftSettings: house),
         .target(
             name: "VortexGateway",
-            dependencies: ["VortexCore", "VortexCluster", "CHttpd", crypto, logging, deque],
+            dependencies: [
+                "VortexCore", "VortexCluster", "CExpat", "CHttpd", crypto, logging, deque,
+            ],
             swiftSettings: house),
         .executableTarget(
             name: "vortex",

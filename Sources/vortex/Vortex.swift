@@ -16,7 +16,7 @@ struct Vortex: ParsableCommand {
         subcommands: [
             ServerCommand.self, PutCommand.self, GetCommand.self, CatCommand.self,
             ListCommand.self, RemoveCommand.self, StatCommand.self, BucketCommand.self,
-            StatusCommand.self, InspectCommand.self, BenchCommand.self,
+            KeyCommand.self, StatusCommand.self, InspectCommand.self, BenchCommand.self,
             SimulateCommand.self, CheckHistoryCommand.self,
         ])
 

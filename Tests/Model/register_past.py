@@ -28,14 +28,13 @@ RULES = {
     'past_over': 'our change among those of the past: it took effect',
     'past_base': 'a past change on something older than what we sent: it did not',
     'past_whole': 'as many changes are looked at as bases: none may be skipped',
-    'past_strict': '... older: below the lowest ballot at which it was sent, not at it',
     'past_kept': 'writing a value back keeps its past',
     'doubt_silent': 'an owner that has not answered may have accepted',
     'doubt_copy': 'a reject by an owner that has something as high may be that of a second copy',
     'doubt_accepted': '... and so has one that did, where there was no quorum of them',
 }
 # Leaving these out is allowed: they tell outcomes that would be unknown without them.
-USEFUL = ('past_base',)
+USEFUL = ('past_base', 'past_kept')
 
 
 def past(value):
@@ -60,10 +59,9 @@ class Sim(register_sim.Sim):
             return 'inEffect'
         if seen < first or not self.on('retry'):
             return 'compute'
-        older = (lambda b: b < first) if self.on('past_strict') else (lambda b: b <= first)
         bases = [base for _, base in past(value)]
-        if any(older(b) for b in (bases if self.on('past_base') else bases[:1])):
-            Sim.told += not older(bases[0])
+        if any(b < first for b in (bases if self.on('past_base') else bases[:1])):
+            Sim.told += bases[0] >= first
             return 'compute'
         return 'unknown'
 

@@ -18,9 +18,12 @@ struct FoundByModelTests {
         script.network.deliver(copy, answering: false)
         script.settle()
         script.operation(.get, 92, all, accept: [])
+        // All three answers are rejects, and come together.
         script.network.deliver(copy)
+        for question in script.network.held where question.asker == 91 {
+            script.network.deliver(question)
+        }
         script.settle()
-        script.flow(91, [.accept: all])
         for _ in 0..<20 { script.wake(91, [:]) }
         script.flow(92, [.accept: all])
         script.get(93, all)

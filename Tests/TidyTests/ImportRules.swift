@@ -22,7 +22,7 @@ enum ImportRules {
             "Synchronization",
         ],
         "VortexGateway": [
-            "VortexCore", "VortexCluster", "CHttpd", "Crypto", "Logging", "Glibc",
+            "VortexCore", "VortexCluster", "CExpat", "CHttpd", "Crypto", "Logging", "Glibc",
             "OrderedCollections", "DequeModule", "Synchronization",
         ],
         "vortex": [

@@ -33,19 +33,24 @@ import VortexGateway
     @Test(arguments: [
         "0.0.0.0:80", "192.168.0.1:8080", "[::]:80", "example.org:80", "127.example.org:80",
     ])
-    func `beyond loopback a token is demanded`(address: String) {
+    func `beyond loopback keys are asked for, whatever is said`(address: String) throws {
+        #expect(try !resolve(["data": "d", "http": address]).isOpen)
         #expect(throws: Configuration.Failure.self) {
-            try resolve(["data": "d", "http": address])
+            try resolve(["data": "d", "http": address, "auth": "open"])
         }
     }
 
     @Test(arguments: ["127.0.0.1:80", "localhost:8080", "[::1]:80", "unix:/tmp/x"])
-    func `on loopback and on a Unix socket none is`(address: String) throws {
-        #expect(try resolve(["data": "d", "http": address]).token == nil)
+    func `on loopback and on a Unix socket they are not, unless that is said`(
+        address: String
+    ) throws {
+        #expect(try resolve(["data": "d", "http": address]).isOpen)
+        #expect(try !resolve(["data": "d", "http": address, "auth": "keys"]).isOpen)
     }
 
     @Test(arguments: [
-        ("http", "nonsense"), ("http", "host:99999"), ("access-log", "loud"), ("threads", "0"),
+        ("http", "nonsense"), ("auth", "perhaps"), ("http", "host:99999"),
+        ("access-log", "loud"), ("threads", "0"),
         ("buffer-mib", "-1"), ("reserve-mib", "many"), ("tls-cert", "/no/such/file"),
     ])
     func `a value out of bounds is an error`(name: String, value: String) {

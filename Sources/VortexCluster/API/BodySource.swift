@@ -8,8 +8,14 @@ public protocol BodySource: AnyObject, Sendable {
     /// complete. Throws where the client went away, was too slow or sent less than it promised.
     func fill(_ buffer: ChunkBuffer) async throws(ClusterError) -> Bool
     /// Called once after all bytes and before anything is committed: throws `.digestMismatch` where
-    /// a digest that the request carries is not the body's.
-    func verify() throws(ClusterError)
+    /// a digest that the request carries is not the body's. May wait for digests still being made.
+    func verify() async throws(ClusterError)
+    /// The ETag that the version gets; nil: the store's own. Asked for after `verify`.
+    var tag: EntityTag? { get }
+}
+
+extension BodySource {
+    public var tag: EntityTag? { nil }
 }
 
 /// A cryptographic digest over bytes in pieces, for those that a client asks to be checked.

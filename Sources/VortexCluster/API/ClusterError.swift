@@ -1,5 +1,5 @@
 /// Why a procedure gave up. The gateway maps each to one HTTP status, in one place.
-public enum ClusterError: Error, Equatable, Sendable {
+public enum ClusterError: Error, Hashable, Sendable {
     case noSuchBucket
     case bucketExists
     case bucketNotEmpty

@@ -16,7 +16,7 @@ extension ClusterNode {
         switch content {
         case .object(let row): row
         case .nothing: ObjectRow(generation: 0)
-        case .bucket, .part, .upload: throw .damaged
+        case .bucket, .accessKey, .part, .upload: throw .damaged
         }
     }
 

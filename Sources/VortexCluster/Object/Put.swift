@@ -75,16 +75,18 @@ extension ClusterNode {
             return try await putSpread(order, beginning: buffer, body)
         }
         guard body.expectedBytes == nil || isWhole(buffer, body) else { throw .bodyEndedEarly }
-        try body.verify()
-        do throws(ClusterError) { return try await putInRow(order, buffer) } catch .staleBucket {
+        try await body.verify()
+        do throws(ClusterError) {
+            return try await putInRow(order, buffer, body.tag)
+        } catch .staleBucket {
             // Nothing was written; the bucket is another one, or has other settings.
             knownBuckets.forget(bucket)
         }
         let again = try await self.order(
             bucket, key, attributes, condition, idempotency, body.expectedBytes)
-        do throws(ClusterError) { return try await putInRow(again, buffer) } catch .staleBucket {
-            throw .busy
-        }
+        do throws(ClusterError) {
+            return try await putInRow(again, buffer, body.tag)
+        } catch .staleBucket { throw .busy }
     }
 
     private func order(
@@ -107,16 +109,16 @@ extension ClusterNode {
 
     /// The body lives with its row: one change, one fsync.
     private func putInRow(
-        _ order: PutOrder, _ buffer: ChunkBuffer
+        _ order: PutOrder, _ buffer: ChunkBuffer, _ tag: EntityTag?
     ) async throws(ClusterError) -> PutResult {
         let digest = XXH3.hash128(buffer.bytes)
         guard buffer.count > 0 else {
-            return try await commit(order, .empty, [], size: 0, digest, replacing: nil)
+            return try await commit(order, .empty, [], size: 0, digest, tag, replacing: nil)
         }
         let blob = newBlob()
         let chunk = chunk(ChunkID(blob: blob, index: 0), of: order.key, buffer)
         return try await commit(
-            order, .row(blob), [chunk], size: UInt64(buffer.count), digest, replacing: nil)
+            order, .row(blob), [chunk], size: UInt64(buffer.count), digest, tag, replacing: nil)
     }
 
     /// The body is spread over the ring, named by an open upload meanwhile. `beginning`: a body of
@@ -138,10 +140,10 @@ extension ClusterNode {
                 try await self.openUpload(.plain(blob), order)
             }
             if let failure = received.failure { throw failure }
-            try body.verify()
+            try await body.verify()
             let extent = Extent(blob: blob, length: received.bytes)
             return try await commit(
-                order, .spread([extent]), [], size: received.bytes, received.digest,
+                order, .spread([extent]), [], size: received.bytes, received.digest, body.tag,
                 replacing: blob)
         } catch {
             await withdraw(blob, order.key, after: error)
@@ -161,16 +163,16 @@ extension ClusterNode {
     }
 
     /// The change that makes a version visible. `replacing`: the open upload that it takes the
-    /// place of.
+    /// place of. `tag`: the body's own, instead of one that is made of the digest.
     private func commit(
         _ order: PutOrder, _ body: Body, _ chunks: [ChunkWrite], size: UInt64,
-        _ digest: Digest128, replacing blob: BlobID?
+        _ digest: Digest128, _ tag: EntityTag?, replacing blob: BlobID?
     ) async throws(ClusterError) -> PutResult {
         let id = newChange()
         let now = now
         let answerKey = order.idempotency?.with(body: digest)
         var version = ObjectVersion(
-            id: id, size: size, tag: EntityTag(digest: digest, parts: 1),
+            id: id, size: size, tag: tag ?? EntityTag(digest: digest, parts: 1),
             modifiedMilliseconds: now, policy: Self.policy, attributes: order.attributes,
             sha256: nil, body: body)
         let change = Coordinator.Change(

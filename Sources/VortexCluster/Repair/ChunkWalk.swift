@@ -148,6 +148,10 @@ extension ClusterNode {
             }
             return
         }
+        // Replaced bodies wait here for their collector, as many as there were writes: a question
+        // to the row's owners about each would take a walk's whole time.
+        let isAtRowOwner = view[visited.owner].since != nil
+        if visited.isRowBody, isAtRowOwner, !isLongUnnamed(id.blob) { return }
         if visited.isRowBody || isUnsure {
             // What no row names is its collector's.
             guard try await isNamed(visited, &walk) else { return }
@@ -158,7 +162,7 @@ extension ClusterNode {
         }
         let isDroppedEarly =
             omitted.contains(.strayAll) && lacking.count < place.quorum.owners.count
-        let isAtRow = visited.mayBeRowBody && view[visited.owner].since != nil
+        let isAtRow = visited.mayBeRowBody && isAtRowOwner
         if lacking.isEmpty && !isAtRow || isDroppedEarly {
             if !place.isOwner { try await drop(visited, place, &walk, partition) }
             return
@@ -242,15 +246,19 @@ extension ClusterNode {
             isNamed = content.names(blob)
             isRowBody = content.rowBodies.contains(blob)
         }
-        if !isNamed, let since = owedDeletes.unnamed(blob, now: now),
-            now > since + 2 * options.collectDelayMilliseconds
-        {
+        if !isNamed, isLongUnnamed(blob) {
             isNamed = try await !collectEverywhere(unnamed)
         }
         walk.blob = blob
         walk.isNamed = isNamed
         walk.isRowBody = isRowBody
         return isNamed
+    }
+
+    /// Whether the blob was met without a name long enough ago; the first time it is noted.
+    private func isLongUnnamed(_ blob: BlobID) -> Bool {
+        guard let since = owedDeletes.unnamed(blob, now: now) else { return false }
+        return now > since + 2 * options.collectDelayMilliseconds
     }
 
     /// A source's word that it holds no chunk of the partition, as of the layout when the walk

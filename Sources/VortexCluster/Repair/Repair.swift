@@ -5,7 +5,8 @@ internal import VortexStore
 /// Makes copies whole again. What is known to be missing is made as soon as its owner answers; what
 /// nobody remembers is found by walks: over the rows of shared partitions (by digests first, so
 /// that the work follows the difference), and over this node's chunks. A walk is due after a start,
-/// after a peer's silence, after a change of owners, and every ten minutes.
+/// after a peer's silence, after a change of owners, and every ten minutes; more often while this
+/// node is a source.
 extension ClusterNode {
     private static let roundMilliseconds: UInt64 = 1_000
     private static let walkMilliseconds: UInt64 = 600_000

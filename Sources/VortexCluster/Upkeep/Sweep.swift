@@ -44,6 +44,7 @@ extension ClusterNode {
             after = page.next
         } while after != nil && !Task.isCancelled
         try await sweep(.zero)
+        try await sweep(.accessKeys)
         try await sweepLostBuckets()
     }
 
@@ -125,7 +126,7 @@ extension ClusterNode {
             var reader = try ByteReader.registerValue(ofStored: row)
             let value = try reader.readRegisterValue()
             if value.isTombstone { return true }
-            guard bucket != .zero else { return false }
+            guard !bucket.isReserved else { return false }
             let object = try ByteReader.decode(value.content) { (reader) throws(CodingError) in
                 try reader.readObjectRow()
             }
@@ -137,7 +138,7 @@ extension ClusterNode {
     }
 
     private func sweep(_ key: RowKey) async throws(ClusterError) {
-        guard key.bucket != .zero else { return try await purge(key) }
+        guard !key.bucket.isReserved else { return try await purge(key) }
         let row = try await readObject(key)
         for upload in row.openUploads { try await expire(upload, of: key) }
         if row.isTombstone, now > row.modifiedMilliseconds + Self.graceMilliseconds {

@@ -29,7 +29,7 @@ extension ClusterNode {
             throw .tooLarge(limitBytes: limit)
         }
         if body.expectedBytes == 0 {
-            try body.verify()
+            try await body.verify()
             return info(upload, parts: parts)
         }
         try await receivePart(of: upload, receiving, body)
@@ -55,7 +55,7 @@ extension ClusterNode {
         }
         switch received.failure {
         case nil:
-            do throws(ClusterError) { try body.verify() } catch {
+            do throws(ClusterError) { try await body.verify() } catch {
                 // It goes on naming its body, of which nothing counts: a complete that has read the
                 // row may be about to name it too.
                 if omitted.contains(.partKeeps) {

@@ -46,6 +46,15 @@ extension ClusterNode {
         return info(found, parts: try await parts(of: found))
     }
 
+    /// The object that an upload is of, also of one that is over.
+    public func uploadPlace(
+        _ id: UploadID
+    ) async throws(ClusterError) -> (bucket: String, key: [UInt8]) {
+        if let receiving = active.find(id) { return (receiving.bucket, receiving.key) }
+        let found = try await find(id)
+        return (found.row.bucket, found.key.key)
+    }
+
     /// Resumable ones, and the plain PUTs in progress on this node; the oldest, in bounds.
     public func uploads() async throws(ClusterError) -> [UploadInfo] {
         let receiving = active.all.prefix(Self.uploadsListedMax)

@@ -88,3 +88,21 @@ public enum XXH3 {
         deinit { XXH3_freeState(state) }
     }
 }
+
+/// The two 32-bit checksums as S3's clients know them, without an identity; continued over pieces.
+public enum PlainCRC {
+    public static let crc32Polynomial: UInt32 = 0xEDB8_8320
+    public static let crc32cPolynomial: UInt32 = 0x82F6_3B78
+
+    /// CRC-32 as in zlib; 0 at the start.
+    public static func crc32(_ checksum: UInt32, _ bytes: UnsafeRawBufferPointer) -> UInt32 {
+        guard let base = bytes.baseAddress, bytes.count > 0 else { return checksum }
+        return crc32_gzip_refl(
+            checksum, base.assumingMemoryBound(to: UInt8.self), UInt64(bytes.count))
+    }
+
+    /// CRC-32C (Castagnoli); 0 at the start.
+    public static func crc32c(_ checksum: UInt32, _ bytes: UnsafeRawBufferPointer) -> UInt32 {
+        CRC32C.checksum(bytes, seed: checksum)
+    }
+}

@@ -5,6 +5,7 @@ public enum RowContent: Hashable, Sendable {
     case upload(UploadRow)
     case part(PartRow)
     case bucket(BucketRow)
+    case accessKey(AccessKeyRow)
     /// A tombstone of a row of the other kinds has no content.
     case nothing
 
@@ -16,6 +17,8 @@ public enum RowContent: Hashable, Sendable {
         self = try ByteReader.decode(content) { (reader) throws(CodingError) in
             switch key.kind {
             case .object where key.bucket == .zero: .bucket(try reader.readBucketRow())
+            case .object where key.bucket == .accessKeys:
+                .accessKey(try reader.readAccessKeyRow())
             case .object: .object(try reader.readObjectRow())
             case .upload: .upload(try reader.readUploadRow())
             case .part: .part(try reader.readPartRow())
@@ -31,6 +34,7 @@ public enum RowContent: Hashable, Sendable {
         case .upload(let row): writer.write(row)
         case .part(let row): writer.write(row)
         case .bucket(let row): writer.write(row)
+        case .accessKey(let row): writer.write(row)
         case .nothing: break
         }
         return writer.bytes
@@ -41,7 +45,7 @@ public enum RowContent: Hashable, Sendable {
         case .object(let row): row.blobs
         case .upload(let row): row.blobs
         case .part(let row): row.blobs
-        case .bucket, .nothing: []
+        case .bucket, .accessKey, .nothing: []
         }
     }
 
@@ -56,7 +60,7 @@ public enum RowContent: Hashable, Sendable {
         switch self {
         case .object(let row): row.isTombstone
         case .nothing: true
-        case .upload, .part, .bucket: false
+        case .upload, .part, .bucket, .accessKey: false
         }
     }
 }

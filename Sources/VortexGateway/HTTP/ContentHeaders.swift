@@ -2,13 +2,14 @@ public import VortexCore
 
 /// The headers of a PUT that belong to the object and come back with it.
 public enum ContentHeaders {
-    static let metadataPrefix = "x-vortex-meta-"
+    public static let metadataPrefix = "x-vortex-meta-"
     static let defaultContentType = "application/octet-stream"
 
     /// Names are compared without case; each may stand there once. `Limits.metadataBytesMax` bounds
     /// all of them together.
     public static func attributes(
-        of headers: some Sequence<(name: String, value: String)>
+        of headers: some Sequence<(name: String, value: String)>,
+        metadataPrefix: String = metadataPrefix
     ) throws(RequestError) -> ObjectAttributes {
         var attributes = ObjectAttributes()
         var metadata: [(name: String, value: String)] = []
@@ -59,7 +60,9 @@ public enum ContentHeaders {
     }
 
     /// All of `attributes` as headers, with the default Content-Type.
-    public static func headers(of attributes: ObjectAttributes) -> [(String, String)] {
+    public static func headers(
+        of attributes: ObjectAttributes, metadataPrefix: String = metadataPrefix
+    ) -> [(String, String)] {
         var headers = [("Content-Type", attributes.contentType ?? defaultContentType)]
         if let value = attributes.contentEncoding { headers.append(("Content-Encoding", value)) }
         if let value = attributes.contentDisposition {
@@ -93,7 +96,10 @@ public enum UnsupportedHeaders {
             case "x-http-method-override": throw .unsupported(.methodOverride)
             case "content-encoding" where header.value.lowercased().hasPrefix("aws-chunked"):
                 throw .unsupported(.storageHeader)
-            case "x-amz-content-sha256" where header.value == "UNSIGNED-PAYLOAD": continue
+            // Checked against the body, with a signature or without.
+            case "x-amz-content-sha256"
+            where header.value == "UNSIGNED-PAYLOAD" || Hex.bytes(header.value.utf8)?.count == 32:
+                continue
             default:
                 if name.hasPrefix("x-amz-"), !harmless.contains(name) {
                     throw .unsupported(.storageHeader)

@@ -22,8 +22,8 @@ public final class DigestingBody: BodySource {
         return ended
     }
 
-    public func verify() throws(ClusterError) {
-        try body.verify()
+    public func verify() async throws(ClusterError) {
+        try await body.verify()
         guard digest.withLock({ $0.matches() }) else { throw .digestMismatch }
     }
 }

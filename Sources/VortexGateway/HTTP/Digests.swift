@@ -74,7 +74,7 @@ public struct BodyDigest: Sendable {
 }
 
 /// SHA-256 for `ClusterOptions.makeSHA256`: the cluster itself knows no cryptographic library.
-public struct SHA256Digest: StreamDigest {
+public struct SHA256Digest: StreamDigest, Sendable {
     private var state = SHA256()
 
     public init() {}
@@ -83,4 +83,20 @@ public struct SHA256Digest: StreamDigest {
         state.update(bufferPointer: bytes)
     }
     public func finish() -> [UInt8] { Array(state.finalize()) }
+}
+
+/// SHA-1 for the checksum of that name; proof of nothing.
+struct SHA1Digest: StreamDigest, Sendable {
+    private var state = Insecure.SHA1()
+
+    mutating func update(_ bytes: UnsafeRawBufferPointer) { state.update(bufferPointer: bytes) }
+    func finish() -> [UInt8] { Array(state.finalize()) }
+}
+
+/// MD5 for ETags; proof of nothing either.
+struct MD5Digest: StreamDigest, Sendable {
+    private var state = Insecure.MD5()
+
+    mutating func update(_ bytes: UnsafeRawBufferPointer) { state.update(bufferPointer: bytes) }
+    func finish() -> [UInt8] { Array(state.finalize()) }
 }

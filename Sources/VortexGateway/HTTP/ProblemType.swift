@@ -11,10 +11,12 @@ public enum ProblemType: String, Sendable, Hashable, CaseIterable {
     case bodyEndedEarly = "body-ended-early"
     case bodyMalformed = "body-malformed"
     case unauthenticated = "unauthenticated"
+    case forbidden = "forbidden"
     case noSuchRoute = "no-such-route"
     case noSuchBucket = "no-such-bucket"
     case noSuchObject = "no-such-object"
     case noSuchUpload = "no-such-upload"
+    case noSuchKey = "no-such-key"
     case methodNotAllowed = "method-not-allowed"
     case requestTimeout = "request-timeout"
     case bucketExists = "bucket-exists"
@@ -48,7 +50,8 @@ public enum ProblemType: String, Sendable, Hashable, CaseIterable {
             .invalidBucketName, .invalidKey, .digestMismatch, .bodyEndedEarly, .bodyMalformed:
             400
         case .unauthenticated: 401
-        case .noSuchRoute, .noSuchBucket, .noSuchObject, .noSuchUpload: 404
+        case .forbidden: 403
+        case .noSuchRoute, .noSuchBucket, .noSuchObject, .noSuchUpload, .noSuchKey: 404
         case .methodNotAllowed: 405
         case .requestTimeout: 408
         case .bucketExists, .bucketNotEmpty, .uploadExpired, .offsetMismatch, .uploadBusy,
@@ -80,11 +83,13 @@ public enum ProblemType: String, Sendable, Hashable, CaseIterable {
         case .digestMismatch: "The body does not have the promised digest"
         case .bodyEndedEarly: "The body ended early"
         case .bodyMalformed: "The body's framing is malformed"
-        case .unauthenticated: "A bearer token is required"
+        case .unauthenticated: "An access key is required"
+        case .forbidden: "The access key may not do this"
         case .noSuchRoute: "There is nothing at this path"
         case .noSuchBucket: "There is no such bucket"
         case .noSuchObject: "There is no such object"
         case .noSuchUpload: "There is no such upload"
+        case .noSuchKey: "There is no such access key"
         case .methodNotAllowed: "The method is not allowed here"
         case .requestTimeout: "The request took too long to arrive"
         case .bucketExists: "The bucket exists"

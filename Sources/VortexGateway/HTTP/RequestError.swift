@@ -24,6 +24,10 @@ public enum RequestPart: String, Sendable, Hashable, CaseIterable {
     case methodOverride = "X-HTTP-Method-Override"
     case vortexHeader = "x-vortex-* header other than x-vortex-meta-*"
     case body = "request body"
+    case grants = "grants of a key"
+    case lifetime = "lifetime of a key"
+    case accessKeyID = "key id"
+    case contentSHA256 = "x-amz-content-sha256"
 }
 
 /// A request that is refused before the cluster is asked. `Problem` gives each its status.

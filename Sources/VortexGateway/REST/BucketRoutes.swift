@@ -18,7 +18,9 @@ extension RESTHandler {
         }
         return .json { json in
             json.array("buckets") { json in
-                for bucket in page.buckets { json.object { $0.members(of: bucket) } }
+                for bucket in page.buckets where call.caller.knows(bucket: bucket.name) {
+                    json.object { $0.members(of: bucket) }
+                }
             }
             if let next = page.next { json.member("next", next) } else { json.null("next") }
         }

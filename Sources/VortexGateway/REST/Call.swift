@@ -5,7 +5,8 @@ internal import VortexCore
 /// One request with its route: what handlers ask of it, parsed and bounded.
 struct Call {
     let headers: HeaderFields
-    let body: any BodySource
+    private(set) var body: any BodySource
+    var caller = Caller.stranger
     let operation: Operation
     private let parameters: [[UInt8]]
     let query: Query
@@ -24,6 +25,43 @@ struct Call {
             throw .malformed(.bucket)
         }
         return name
+    }
+
+    /// As far as it is text, for the question whether the caller may.
+    var bucketText: String { String(decoding: parameters[0], as: UTF8.self) }
+    var keyBytes: [UInt8] { parameters.count > 1 ? parameters[1] : [] }
+
+    /// The id in `/v1/keys/{id}`.
+    func accessKeyID() throws(RequestError) -> String {
+        guard let text = String(validating: parameters[0], as: UTF8.self),
+            (1...AccessKeyRow.idBytesMax).contains(text.utf8.count)
+        else { throw .malformed(.accessKeyID) }
+        return text
+    }
+
+    /// With what the signature, or the header without one, says about the body: its SHA-256, or
+    /// nothing.
+    func signed(_ admission: Authenticator.Admission) throws(Problem) -> Call {
+        let payload: PayloadKind
+        if let signed = admission.signed {
+            payload = signed.claim.payload
+        } else {
+            guard let text = headers["x-amz-content-sha256"] else { return self }
+            do throws(SignatureError) { payload = try PayloadKind(text) } catch {
+                throw Problem(refused: .malformed(.contentSHA256))
+            }
+        }
+        switch payload {
+        case .unsigned: return self
+        case .sha256(let digest):
+            var expected = ExpectedDigests()
+            expected.sha256 = [digest]
+            var call = self
+            call.body = DigestingBody(body, expected)
+            return call
+        case .signedChunks, .unsignedChunks:
+            throw Problem(refused: .unsupported(.contentSHA256))
+        }
     }
 
     func key() throws(RequestError) -> [UInt8] { try Self.checked(key: parameters[1]) }

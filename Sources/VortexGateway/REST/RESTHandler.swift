@@ -2,26 +2,27 @@ internal import Synchronization
 public import VortexCluster
 public import VortexCore
 
-/// The REST API under `/v1` (openapi.yaml): finds the route, checks the token, asks the handlers,
-/// and turns what they throw into problem details.
-public final class RESTHandler: RequestHandler {
+/// The REST API under `/v1` (openapi.yaml): finds the route, who asks and whether they may, asks
+/// the handlers, and turns what they throw into problem details.
+public final class RESTHandler: Sendable {
     let node: ClusterNode
     let metrics: Metrics
     let clock: any Clock
     let entropy: any Entropy
-    private let token: BearerToken?
+    let keys: KeyRing
+    private let authenticator: Authenticator
     private let draining = Atomic(false)
 
-    /// Without a token everybody is let in.
     public init(
         node: ClusterNode, metrics: Metrics, clock: any Clock, entropy: any Entropy,
-        token: [UInt8]?
+        authenticator: Authenticator, keys: KeyRing
     ) {
         self.node = node
         self.metrics = metrics
         self.clock = clock
         self.entropy = entropy
-        self.token = token.map { BearerToken($0) }
+        self.authenticator = authenticator
+        self.keys = keys
     }
 
     /// From now on `/v1/health/ready` says 503, so that proxies send their requests elsewhere.
@@ -30,14 +31,12 @@ public final class RESTHandler: RequestHandler {
 
     var nowSeconds: Int64 { Int64(clock.wallMilliseconds / 1_000) }
 
-    public func handle(_ exchange: Exchange) async -> Response {
-        await respond(to: exchange.head, body: exchange.body)
-    }
-
-    func respond(to head: RequestHead, body: any BodySource) async -> Response {
+    func respond(
+        to head: RequestHead, body: any BodySource, from origin: Authenticator.Origin
+    ) async -> Response {
         let response: Response
         do throws(Problem) {
-            response = try await answer(head, body)
+            response = try await answer(head, body, origin)
         } catch {
             response = error.response(requestID: head.requestID)
         }
@@ -45,7 +44,7 @@ public final class RESTHandler: RequestHandler {
     }
 
     private func answer(
-        _ head: RequestHead, _ body: any BodySource
+        _ head: RequestHead, _ body: any BodySource, _ origin: Authenticator.Origin
     ) async throws(Problem) -> Response {
         let target = try parsing { () throws(RequestError) in try RequestTarget(head.target) }
         let match: Routes.Match
@@ -53,16 +52,24 @@ public final class RESTHandler: RequestHandler {
             match = try Routes.match(method: head.method, target)
         } catch {
             // Who may not come in learns nothing about what there is.
-            throw Problem(refused: isAdmitted(head) ? error : .unauthenticated)
+            _ = try await admit(head, origin)
+            throw Problem(refused: error)
         }
-        guard match.route.isOpen || isAdmitted(head) else {
-            throw Problem(.unauthenticated)
-        }
-        return try await dispatch(Call(head, body, match, target.query))
+        var call = Call(head, body, match, target.query)
+        if match.route.isOpen { return try await dispatch(call) }
+        let admission = try await admit(head, origin)
+        call.caller = admission.caller
+        try await require(admission.caller, call)
+        return try await dispatch(try call.signed(admission))
     }
 
-    private func isAdmitted(_ head: RequestHead) -> Bool {
-        token?.admits(head.headers["authorization"]) ?? true
+    private func admit(
+        _ head: RequestHead, _ origin: Authenticator.Origin
+    ) async throws(Problem) -> Authenticator.Admission {
+        let target = try parsing { () throws(RequestError) in try S3Target(head.target) }
+        do throws(AdmissionError) {
+            return try await authenticator.admit(head, target, from: origin)
+        } catch { throw Problem(error) }
     }
 
     private func dispatch(_ call: Call) async throws(Problem) -> Response {
@@ -87,6 +94,10 @@ public final class RESTHandler: RequestHandler {
         case .metrics, .headMetrics: try await metrics(call)
         case .live, .headLive: try live(call)
         case .ready, .headReady: try await ready(call)
+        case .listKeys, .headKeys: try await listKeys(call)
+        case .createKey: try await createKey(call)
+        case .rotateKey: try await rotateKey(call)
+        case .revokeKey: try await revokeKey(call)
         }
     }
 }

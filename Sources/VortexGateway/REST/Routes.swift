@@ -6,6 +6,7 @@ public enum Operation: String, Sendable, Hashable, CaseIterable {
     case getUpload, headUpload, appendUpload, abortUpload, completeUpload
     case status, headStatus, placement, headPlacement, metrics, headMetrics
     case live, headLive, ready, headReady
+    case listKeys, headKeys, createKey, rotateKey, revokeKey
 }
 
 /// One method at one path. `{name}` stands for one piece between slashes, `{name...}` at the end
@@ -85,6 +86,11 @@ public enum Routes {
         Route("HEAD", "/v1/placement/{bucket}/{key...}", .headPlacement),
         Route("GET", "/v1/metrics", .metrics),
         Route("HEAD", "/v1/metrics", .headMetrics),
+        Route("GET", "/v1/keys", .listKeys),
+        Route("HEAD", "/v1/keys", .headKeys),
+        Route("POST", "/v1/keys", .createKey),
+        Route("DELETE", "/v1/keys/{id}", .revokeKey),
+        Route("POST", "/v1/keys/{id}/rotate", .rotateKey),
         Route("GET", "/v1/health/live", .live, isOpen: true),
         Route("HEAD", "/v1/health/live", .headLive, isOpen: true),
         Route("GET", "/v1/health/ready", .ready, isOpen: true),

@@ -47,7 +47,7 @@ public struct TrustedProxies: Sendable, Equatable {
             .map(String.init)
         if chain.isEmpty {
             chain = headers.all("forwarded").flatMap { $0.split(separator: ",") }
-                .compactMap { Self.forwarded(String($0)) }
+                .compactMap { Self.forwarded(String($0), "for") }
         }
         for hop in chain.reversed() {
             let name = Self.host(hop)
@@ -57,17 +57,29 @@ public struct TrustedProxies: Sendable, Equatable {
         return peer
     }
 
+    /// The host that the client asked a trusted proxy for (`X-Forwarded-Host`, or `host=` of the
+    /// first element of `Forwarded`); nil where none is told.
+    func host(peer: String, _ headers: HeaderFields) -> String? {
+        guard isTrusted(peer) else { return nil }
+        let told =
+            headers.all("x-forwarded-host").first
+            ?? headers.all("forwarded").first
+            .flatMap { Self.forwarded(String($0.prefix { $0 != "," }), "host") }
+        let bare = told?.prefix { $0 != "," }.filter { $0 != " " && $0 != "\"" }
+        return bare.flatMap { $0.isEmpty ? nil : $0 }
+    }
+
     private func isTrusted(_ peer: String) -> Bool {
         if peer.isEmpty { return trustsUnixSocket }
         guard let address = Self.address(peer) else { return false }
         return networks.contains { $0.contains(address) }
     }
 
-    /// The value of `for=` in one element of `Forwarded`.
-    private static func forwarded(_ element: String) -> String? {
+    /// The value of a parameter in one element of `Forwarded`.
+    private static func forwarded(_ element: String, _ name: String) -> String? {
         for pair in element.split(separator: ";") {
             let parts = pair.split(separator: "=", maxSplits: 1).map(String.init)
-            if parts.count == 2, parts[0].filter({ $0 != " " }).lowercased() == "for" {
+            if parts.count == 2, parts[0].filter({ $0 != " " }).lowercased() == name {
                 return parts[1]
             }
         }

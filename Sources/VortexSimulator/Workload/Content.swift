@@ -49,23 +49,14 @@ struct Content: Hashable, Sendable {
         defer { expected.deallocate() }
         let same = UnsafeMutableRawBufferPointer(rebasing: expected[..<found.count])
         fill(same, at: offset)
-        return same.hasSameBytes(as: found)
-    }
-}
-
-extension UnsafeMutableRawBufferPointer {
-    /// A word at a time: half of what a run reads is compared.
-    fileprivate func hasSameBytes(as other: UnsafeRawBufferPointer) -> Bool {
-        guard count == other.count else { return false }
-        var place = 0
-        while place + 8 <= count {
-            let mine = loadUnaligned(fromByteOffset: place, as: UInt64.self)
-            guard mine == other.loadUnaligned(fromByteOffset: place, as: UInt64.self) else {
-                return false
-            }
-            place += 8
+        // In words: a byte at a time is slow.
+        let words = found.count / 8
+        for word in 0..<words {
+            let left = same.loadUnaligned(fromByteOffset: 8 * word, as: UInt64.self)
+            let right = found.loadUnaligned(fromByteOffset: 8 * word, as: UInt64.self)
+            guard left == right else { return false }
         }
-        return self[place...].elementsEqual(other[place...])
+        return same[(8 * words)...].elementsEqual(found[(8 * words)...])
     }
 }
 

@@ -6,7 +6,11 @@ internal import Glibc
 struct ServerOptions: ParsableArguments {
     @Option(help: "The server: http(s)://HOST:PORT or unix:PATH. (VORTEX_URL)")
     var server: String?
-    @Option(help: "A file whose first line is the bearer token. (VORTEX_TOKEN_FILE)")
+    @Option(
+        help: """
+            A file whose first line is a key's ID:SECRET, or a token. (VORTEX_TOKEN_FILE; or \
+            VORTEX_ACCESS_KEY and VORTEX_SECRET_KEY)
+            """)
     var tokenFile: String?
     @Option(help: "Certificates (PEM) to trust besides the system's. (VORTEX_CA_FILE)")
     var caFile: String?
@@ -18,6 +22,11 @@ struct ServerOptions: ParsableArguments {
             do throws(Configuration.Failure) {
                 token = String(decoding: try Configuration.token(path), as: UTF8.self)
             } catch { throw .local(error.description) }
+        }
+        if token == nil, let id = Self.environment("VORTEX_ACCESS_KEY"),
+            let secret = Self.environment("VORTEX_SECRET_KEY")
+        {
+            token = id + ":" + secret
         }
         let authorities = caFile ?? Self.environment("VORTEX_CA_FILE")
         return HTTPClient(server: url, token: token, authorities: authorities)

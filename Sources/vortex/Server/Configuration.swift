@@ -9,7 +9,8 @@ internal import VortexGateway
 struct Configuration: Equatable {
     /// Every setting: its name as in flags and file, and its default.
     static let settings: [(name: String, value: String?)] = [
-        ("data", nil), ("http", "127.0.0.1:8080"), ("token-file", nil), ("tls-cert", nil),
+        ("data", nil), ("http", "127.0.0.1:8080"), ("token-file", nil), ("auth", nil),
+        ("s3-domain", ""), ("tls-cert", nil),
         ("tls-key", nil), ("trusted-proxy", ""), ("access-log", "common"),
         ("threads", nil), ("buffer-mib", "96"), ("reserve-mib", "256"),
         ("node", nil), ("secret-file", nil), ("join", nil), ("zone", ""), ("host", nil),
@@ -22,7 +23,7 @@ struct Configuration: Equatable {
         case malformedLine(Int)
         case invalid(name: String, value: String, expected: String)
         case unreadable(path: String, errno: Int32)
-        case tokenRequired(String)
+        case openBeyondLoopback(String)
 
         var description: String {
             switch self {
@@ -33,9 +34,9 @@ struct Configuration: Equatable {
                 "--\(name) \(value): expected \(expected)."
             case .unreadable(let path, let errno):
                 "\(path): \(String(cString: strerror(errno)))."
-            case .tokenRequired(let host):
-                "Listening on \(host), beyond loopback, needs --token-file: whoever reaches the "
-                    + "port could read and delete everything."
+            case .openBeyondLoopback(let host):
+                "Listening on \(host), beyond loopback, is not possible with --auth open: whoever "
+                    + "reaches the port could read and delete everything."
             }
         }
     }
@@ -43,6 +44,10 @@ struct Configuration: Equatable {
     var data: String
     var address: HTTPServerOptions.Address
     var token: [UInt8]?
+    /// Whoever does not say who they are may do everything.
+    var isOpen: Bool
+    /// Hosts below it name buckets; nil: only paths do.
+    var s3Domain: String?
     var certificate: String?
     var key: String?
     var trustedProxies: TrustedProxies
@@ -79,6 +84,8 @@ struct Configuration: Equatable {
         self.data = data
         address = try Self.address(value("http") ?? "")
         token = try value("token-file").map(Self.token)
+        isOpen = try Self.isOpen(value("auth"), address, hasToken: token != nil)
+        s3Domain = value("s3-domain").flatMap { $0.isEmpty ? nil : $0.lowercased() }
         certificate = try value("tls-cert").map(Self.text)
         key = try value("tls-key").map(Self.text)
         if certificate == nil, key != nil { throw .missing("tls-cert") }
@@ -109,8 +116,22 @@ struct Configuration: Equatable {
         }
         self.logLevel = logLevel
         peer = try Self.peer(value)
-        if token == nil, case .tcp(let host, _) = address, !Self.isLoopback(host) {
-            throw .tokenRequired(host)
+    }
+
+    /// Without a word about it: open on loopback and on a Unix socket, unless there is a token.
+    private static func isOpen(
+        _ auth: String?, _ address: HTTPServerOptions.Address, hasToken: Bool
+    ) throws(Failure) -> Bool {
+        var farHost: String?
+        if case .tcp(let host, _) = address, !isLoopback(host) { farHost = host }
+        switch auth {
+        case nil, "": return farHost == nil && !hasToken
+        case "keys": return false
+        case "open":
+            if let farHost { throw .openBeyondLoopback(farHost) }
+            guard !hasToken else { throw .missing("auth keys, with --token-file,") }
+            return true
+        case .some(let text): throw .invalid(name: "auth", value: text, expected: "open or keys")
         }
     }
 

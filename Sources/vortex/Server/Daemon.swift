@@ -30,7 +30,8 @@ final class Daemon: Sendable {
     private let store: Store
     private let network: PeerNetwork?
     private let node: ClusterNode
-    private let handler: RESTHandler
+    private let handler: Gateway
+    private let keys: KeyRing
     private let server: HTTPServer
     private let background: LoopThread
     private let ending = Ending()
@@ -83,9 +84,14 @@ final class Daemon: Sendable {
             } catch { throw ServeFailure.cluster(error) }
         }
         let metrics = Metrics()
-        handler = RESTHandler(
+        keys = KeyRing(
+            node: node, clusterSecret: try Self.keySecret(configuration), clock: clock)
+        handler = Gateway(
             node: node, metrics: metrics, clock: clock, entropy: SystemEntropy(),
-            token: configuration.token)
+            authenticator: Authenticator(
+                keys: keys, token: configuration.token, isOpen: configuration.isOpen,
+                clock: clock),
+            keys: keys, domain: configuration.s3Domain, digestThreads: configuration.threads)
         do throws(ServerError) {
             var options = HTTPServerOptions(
                 address: configuration.address, threads: configuration.threads,
@@ -96,6 +102,15 @@ final class Daemon: Sendable {
                 handler: handler, metrics: metrics, log: AccessLog(configuration.accessLog),
                 background: background)
         } catch { throw .server(error) }
+    }
+
+    /// What access keys' secrets are sealed with: the cluster's secret; of a node that is alone, a
+    /// file of its own beside the data.
+    private static func keySecret(_ configuration: Configuration) throws(ServeFailure) -> [UInt8] {
+        let path = configuration.peer?.secretFile ?? configuration.data + "/key-secret"
+        do throws(SecretFailure) {
+            return try ClusterSecret.read(path, makesMissing: true)
+        } catch { throw .secret(error, path: path) }
     }
 
     private static func network(
@@ -191,9 +206,11 @@ final class Daemon: Sendable {
     func start() throws(ServeFailure) {
         do throws(ServerError) { try server.start() } catch { throw .server(error) }
         let (node, store, ending) = (node, store, ending)
+        let firstKey = configuration.peer?.join == nil ? FirstKey(keys, on: background) : nil
         let task = Task(executorPreference: background) {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await node.run() }
+                group.addTask { await firstKey?.make() }
                 group.addTask { await Self.compact(store, ending) }
             }
         }

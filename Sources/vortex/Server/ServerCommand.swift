@@ -13,7 +13,7 @@ struct ServerCommand: ParsableCommand {
 
             Examples:
               vortex server --data /srv/vortex
-              vortex server --data /srv/vortex --http 0.0.0.0:8080 --token-file /etc/vortex/token
+              vortex server --data /srv/vortex --http 0.0.0.0:8080
               vortex server --data /srv/vortex --http unix:/run/vortex/http.sock
               vortex server --data /srv/vortex --node 10.0.0.1:7080 --secret-file /etc/secret
               vortex server --data /srv/vortex --node 10.0.0.2:7080 --secret-file /etc/secret \\
@@ -26,6 +26,11 @@ struct ServerCommand: ParsableCommand {
     var http: String?
     @Option(help: "A file whose first line clients must send as bearer token.")
     var tokenFile: String?
+    @Option(
+        help: "'keys': who asks needs an access key; 'open': not. (default: keys beyond loopback)")
+    var auth: String?
+    @Option(help: "A domain below which hosts name buckets: photos.DOMAIN for the bucket photos.")
+    var s3Domain: String?
     @Option(help: "A certificate (PEM) for TLS of its own; needs --tls-key.")
     var tlsCert: String?
     @Option(help: "The certificate's private key (PEM).")
@@ -60,6 +65,8 @@ struct ServerCommand: ParsableCommand {
         flags["data"] = data
         flags["http"] = http
         flags["token-file"] = tokenFile
+        flags["auth"] = auth
+        flags["s3-domain"] = s3Domain
         flags["tls-cert"] = tlsCert
         flags["tls-key"] = tlsKey
         flags["trusted-proxy"] = trustedProxy

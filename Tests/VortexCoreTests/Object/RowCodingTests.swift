@@ -87,10 +87,21 @@ private struct SampleRows {
         return row
     }
 
+    mutating func accessKey() -> AccessKeyRow {
+        AccessKeyRow(
+            sealedSecret: (0..<below(60)).map { UInt8($0) }, createdMilliseconds: time(),
+            expiresMilliseconds: below(2) == 0 ? nil : time(),
+            grants: (0..<below(3)).map { _ in
+                KeyGrant(
+                    bucket: text(), prefix: [1, 2],
+                    actions: KeyGrant.Actions(rawValue: UInt8(below(16))))
+            })
+    }
+
     mutating func any() -> (RowKey, RowContent) {
         let object = RowKey(bucket: BucketID(high: 1, low: 2), key: [1])
         var key = object
-        switch below(4) {
+        switch below(5) {
         case 0: return (object, .object(self.object()))
         case 1:
             key.kind = .upload(id())
@@ -98,6 +109,9 @@ private struct SampleRows {
         case 2:
             key.kind = .part(id(), 3)
             return (key, .part(part()))
+        case 3:
+            key.bucket = .accessKeys
+            return (key, .accessKey(accessKey()))
         default:
             key.bucket = .zero
             return (key, .bucket(BucketRow(id: id(), createdMilliseconds: time())))

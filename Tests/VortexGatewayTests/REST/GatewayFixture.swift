@@ -5,13 +5,17 @@ import VortexStore
 
 @testable import VortexGateway
 
-/// A node on a disk in memory behind its REST handler, without sockets.
+/// A node on a disk in memory behind its gateway, without sockets.
 struct GatewayFixture {
-    let handler: RESTHandler
+    let handler: Gateway
     let clock: StillClock
+    let keys: KeyRing
+    let authenticator: Authenticator
+    let node: ClusterNode
 
     static func run(
-        token: String? = nil, _ body: @Sendable (GatewayFixture) async throws -> Void
+        token: String? = nil, isOpen: Bool = true, domain: String? = nil,
+        _ body: @Sendable (GatewayFixture) async throws -> Void
     ) async throws {
         let clock = StillClock()
         let entropy = SeededEntropy(seed: 11)
@@ -25,10 +29,18 @@ struct GatewayFixture {
                 let node = try await ClusterNode.open(
                     store: store, clock: clock, entropy: entropy,
                     options: ClusterOptions(makeSHA256: { SHA256Digest() }))
-                let handler = RESTHandler(
+                let keys = KeyRing(
+                    node: node, clusterSecret: Array("a secret of sixteen".utf8), clock: clock)
+                let authenticator = Authenticator(
+                    keys: keys, token: token.map { Array($0.utf8) },
+                    isOpen: isOpen && token == nil, clock: clock)
+                let handler = Gateway(
                     node: node, metrics: Metrics(), clock: clock, entropy: entropy,
-                    token: token.map { Array($0.utf8) })
-                try await body(GatewayFixture(handler: handler, clock: clock))
+                    authenticator: authenticator, keys: keys, domain: domain, digestThreads: 1)
+                try await body(
+                    GatewayFixture(
+                        handler: handler, clock: clock, keys: keys, authenticator: authenticator,
+                        node: node))
             } catch {
                 store.stop()
                 try await group.waitForAll()
@@ -41,13 +53,15 @@ struct GatewayFixture {
 
     func send(
         _ method: String, _ target: String, _ headers: [(String, String)] = [],
-        body: String? = nil
+        body: String? = nil, forwarded: String? = nil
     ) async throws -> Reply {
-        try await send(method, target, headers, bytes: body.map { Array($0.utf8) })
+        try await send(
+            method, target, headers, bytes: body.map { Array($0.utf8) }, forwarded: forwarded)
     }
 
     func send(
-        _ method: String, _ target: String, _ headers: [(String, String)] = [], bytes: [UInt8]?
+        _ method: String, _ target: String, _ headers: [(String, String)] = [], bytes: [UInt8]?,
+        forwarded: String? = nil
     ) async throws -> Reply {
         var fields = headers.map { (name: $0.0, value: $0.1) }
         if let bytes, !headers.contains(where: { $0.0.lowercased() == "transfer-encoding" }) {
@@ -55,7 +69,9 @@ struct GatewayFixture {
         }
         let head = RequestHead(
             method: method, target: target, headers: HeaderFields(fields), requestID: "r1")
-        let response = await handler.respond(to: head, body: BytesBody(bytes ?? []))
+        let response = await handler.respond(
+            to: head, body: BytesBody(bytes ?? []),
+            from: Authenticator.Origin(address: "192.0.2.1", forwardedHost: forwarded))
         return try await Reply(response)
     }
 }

@@ -1,0 +1,151 @@
+internal import Synchronization
+internal import VortexCluster
+internal import VortexCore
+
+/// CopyObject: the bytes go from the source's owners through this gateway to the copy's owners, and
+/// never to the client.
+extension S3Handler {
+    func copyObject(_ call: S3Call) async throws(S3Error) -> Response {
+        let (bucket, key) = (try call.bucket(), try call.key())
+        try call.require(.write, bucket: bucket, key: key)
+        let source = try CopySource(call.headers["x-amz-copy-source"] ?? "")
+        try call.require(.read, bucket: source.bucket, key: source.key)
+        let replaces = try Self.replacesMetadata(call.headers)
+        guard replaces || source.bucket != bucket || source.key != key else {
+            throw S3Error(
+                .invalidRequest,
+                "This copy request is illegal because it is trying to copy an object to itself "
+                    + "without changing the object's metadata, storage class, website redirect "
+                    + "location or encryption attributes.")
+        }
+        let condition = try Self.writeCondition(call.headers)
+        let idempotency = Self.idempotency(call, condition)
+        let version: ObjectVersion
+        do throws(ClusterError) {
+            version = try await node.head(bucket: source.bucket, key: source.key)
+        } catch { throw Self.readError(error, source.key) }
+        try checkSource(version, call.headers)
+        guard version.size <= Self.bodyBytesMax else {
+            throw S3Error(
+                .invalidRequest,
+                "The specified copy source is larger than the maximum allowable size for a copy "
+                    + "source: \(Self.bodyBytesMax)")
+        }
+        let attributes =
+            replaces ? try S3Headers.attributes(of: call.headers) : version.attributes
+        let reader = try await s3Asking { () async throws(ClusterError) in
+            try await self.node.reader(for: version, bucket: source.bucket, key: source.key)
+        }
+        let body = CopyBody(reader, size: version.size, lanes: lanes)
+        let result = try await s3Asking { () async throws(ClusterError) in
+            try await self.node.put(
+                bucket: bucket, key: key, attributes: attributes, condition: condition,
+                idempotency: idempotency, body: body)
+        }
+        return .xml(
+            XMLWriter.document("CopyObjectResult") { xml in
+                xml.element("LastModified", time: result.version.modifiedMilliseconds)
+                xml.element("ETag", "\"\(result.version.etag)\"")
+            })
+    }
+
+    private static func replacesMetadata(_ headers: HeaderFields) throws(S3Error) -> Bool {
+        guard let directive = headers["x-amz-metadata-directive"] else { return false }
+        switch directive {
+        case "COPY": return false
+        case "REPLACE": return true
+        default:
+            throw .argument("x-amz-metadata-directive", directive, "Unknown metadata directive.")
+        }
+    }
+
+    /// The conditions on what is copied: any that fails is 412, never 304.
+    private func checkSource(
+        _ version: ObjectVersion, _ headers: HeaderFields
+    ) throws(S3Error) {
+        let now = nowSeconds
+        var conditions = ReadConditions()
+        conditions.ifMatch = S3Headers.tags(headers.all("x-amz-copy-source-if-match"))
+        conditions.ifNoneMatch = S3Headers.tags(headers.all("x-amz-copy-source-if-none-match"))
+        conditions.ifModifiedSinceSeconds = headers["x-amz-copy-source-if-modified-since"]
+            .flatMap { HTTPDate.seconds($0, nowSeconds: now) }
+        conditions.ifUnmodifiedSinceSeconds = headers["x-amz-copy-source-if-unmodified-since"]
+            .flatMap { HTTPDate.seconds($0, nowSeconds: now) }
+        let modified = Int64(version.modifiedMilliseconds / 1_000)
+        let outcome = conditions.outcome(etag: version.etag, modifiedSeconds: modified)
+        guard outcome == .proceed else { throw S3Error(.preconditionFailed) }
+    }
+}
+
+/// `x-amz-copy-source`: `/bucket/key` or `bucket/key`, URL-encoded, perhaps with a version.
+struct CopySource: Sendable, Hashable {
+    var bucket: String
+    var key: [UInt8]
+
+    init(_ text: String) throws(S3Error) {
+        let (path, query) = Self.split(text)
+        let decoded: [UInt8]
+        do throws(RequestError) {
+            decoded = try PercentCoding.decode(Array(path.utf8)[...], plusIsSpace: false)
+        } catch { throw Self.malformed(text) }
+        let bare = decoded.first == UInt8(ascii: "/") ? decoded.dropFirst() : decoded[...]
+        guard let slash = bare.firstIndex(of: UInt8(ascii: "/")),
+            let name = String(validating: bare[..<slash], as: UTF8.self), !name.isEmpty
+        else { throw Self.malformed(text) }
+        bucket = name
+        key = try S3Place.checked(Array(bare[(slash + 1)...]))
+        if let query, query != "versionId=null" { throw .notImplemented("versionId") }
+    }
+
+    /// Only `?versionId=` is a query; any other question mark is the key's.
+    private static func split(_ text: String) -> (path: Substring, query: Substring?) {
+        guard let mark = text.ranges(of: "?versionId=").last else { return (text[...], nil) }
+        return (
+            text[..<mark.lowerBound], text[text.index(after: mark.lowerBound)...]
+        )
+    }
+
+    private static func malformed(_ text: String) -> S3Error {
+        .argument(
+            "x-amz-copy-source", text,
+            "Copy Source must mention the source bucket and key: sourcebucket/sourcekey")
+    }
+}
+
+/// An object's bytes as the body of another.
+private final class CopyBody: BodySource {
+    private let reader: ObjectReader
+    private let size: UInt64
+    private let digester: BodyDigester
+    private let position = Mutex<UInt64>(0)
+    private let made = Mutex<EntityTag?>(nil)
+
+    init(_ reader: ObjectReader, size: UInt64, lanes: DigestLanes) {
+        self.reader = reader
+        self.size = size
+        digester = BodyDigester(BodyDigests(md5: MD5Digest()), on: lanes.lane())
+    }
+
+    var expectedBytes: UInt64? { size }
+    var tag: EntityTag? { made.withLock { $0 } }
+
+    func fill(_ buffer: ChunkBuffer) async throws(ClusterError) -> Bool {
+        let start = buffer.count
+        var offset = position.withLock { $0 }
+        while !buffer.isFull, offset < size {
+            let count = try await reader.read(at: offset, into: buffer.unfilled)
+            guard count > 0 else { throw .damaged }
+            buffer.advance(by: count)
+            offset += UInt64(count)
+        }
+        let reached = offset
+        position.withLock { $0 = reached }
+        await digester.add(buffer, from: start)
+        return reached == size
+    }
+
+    func verify() async throws(ClusterError) {
+        guard let md5 = await digester.finish().md5?.finish() else { return }
+        made.withLock { $0 = EntityTag(digest: Digest128(bigEndian: md5), parts: 0) }
+    }
+}

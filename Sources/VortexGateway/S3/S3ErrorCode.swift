@@ -1,0 +1,151 @@
+/// S3's error codes with the statuses that Amazon documents, in one table.
+enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
+    case accessDenied = "AccessDenied"
+    case authorizationHeaderMalformed = "AuthorizationHeaderMalformed"
+    case authorizationQueryParametersError = "AuthorizationQueryParametersError"
+    case badDigest = "BadDigest"
+    case bucketAlreadyOwnedByYou = "BucketAlreadyOwnedByYou"
+    case bucketNotEmpty = "BucketNotEmpty"
+    case entityTooLarge = "EntityTooLarge"
+    case entityTooSmall = "EntityTooSmall"
+    case incompleteBody = "IncompleteBody"
+    case internalError = "InternalError"
+    case invalidAccessKeyID = "InvalidAccessKeyId"
+    case invalidArgument = "InvalidArgument"
+    case invalidBucketName = "InvalidBucketName"
+    case invalidDigest = "InvalidDigest"
+    case invalidPart = "InvalidPart"
+    case invalidPartOrder = "InvalidPartOrder"
+    case invalidRange = "InvalidRange"
+    case invalidRequest = "InvalidRequest"
+    case invalidToken = "InvalidToken"
+    case invalidURI = "InvalidURI"
+    case keyTooLong = "KeyTooLongError"
+    case malformedTrailer = "MalformedTrailerError"
+    case malformedXML = "MalformedXML"
+    case metadataTooLarge = "MetadataTooLarge"
+    case methodNotAllowed = "MethodNotAllowed"
+    case missingContentLength = "MissingContentLength"
+    case noSuchBucket = "NoSuchBucket"
+    case noSuchKey = "NoSuchKey"
+    case noSuchUpload = "NoSuchUpload"
+    case notImplemented = "NotImplemented"
+    case notModified = "NotModified"
+    case operationAborted = "OperationAborted"
+    case preconditionFailed = "PreconditionFailed"
+    case requestTimeTooSkewed = "RequestTimeTooSkewed"
+    case requestTimeout = "RequestTimeout"
+    case serviceUnavailable = "ServiceUnavailable"
+    case signatureDoesNotMatch = "SignatureDoesNotMatch"
+    case slowDown = "SlowDown"
+    /// Not one of Amazon's, whose disks are never full.
+    case storageFull = "StorageFull"
+    case contentSHA256Mismatch = "XAmzContentSHA256Mismatch"
+    case conditionalConflict = "ConditionalRequestConflict"
+
+    var status: Int {
+        switch self {
+        case .notModified: 304
+        case .authorizationHeaderMalformed, .authorizationQueryParametersError, .badDigest,
+            .entityTooLarge, .entityTooSmall, .incompleteBody, .invalidArgument,
+            .invalidBucketName, .invalidDigest, .invalidPart, .invalidPartOrder, .invalidRequest,
+            .invalidToken, .invalidURI, .keyTooLong, .malformedTrailer, .malformedXML,
+            .metadataTooLarge, .requestTimeout, .contentSHA256Mismatch:
+            400
+        case .accessDenied, .invalidAccessKeyID, .requestTimeTooSkewed, .signatureDoesNotMatch:
+            403
+        case .noSuchBucket, .noSuchKey, .noSuchUpload: 404
+        case .methodNotAllowed: 405
+        case .bucketAlreadyOwnedByYou, .bucketNotEmpty, .operationAborted,
+            .conditionalConflict:
+            409
+        case .missingContentLength: 411
+        case .preconditionFailed: 412
+        case .invalidRange: 416
+        case .internalError: 500
+        case .notImplemented: 501
+        case .serviceUnavailable, .slowDown: 503
+        case .storageFull: 507
+        }
+    }
+
+    var message: String {
+        switch self {
+        case .accessDenied: "Access Denied"
+        case .authorizationHeaderMalformed:
+            "The authorization header that you provided is not valid."
+        case .authorizationQueryParametersError:
+            "Query-string authentication version 4 requires the X-Amz-Algorithm, "
+                + "X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and "
+                + "X-Amz-Expires parameters."
+        case .badDigest:
+            "The Content-MD5 or checksum value that you specified did not match what "
+                + "the server received."
+        case .bucketAlreadyOwnedByYou:
+            "Your previous request to create the named bucket succeeded and you already own it."
+        case .bucketNotEmpty: "The bucket that you tried to delete is not empty."
+        case .entityTooLarge:
+            "Your proposed upload exceeds the maximum allowed object size."
+        case .entityTooSmall:
+            "Your proposed upload is smaller than the minimum allowed object size."
+        case .incompleteBody:
+            "You did not provide the number of bytes specified by the Content-Length HTTP header."
+        case .internalError: "We encountered an internal error. Please try again."
+        case .invalidAccessKeyID:
+            "The AWS access key ID that you provided does not exist in our records."
+        case .invalidArgument: "Invalid Argument"
+        case .invalidBucketName: "The specified bucket is not valid."
+        case .invalidDigest: "The Content-MD5 or checksum value that you specified is not valid."
+        case .invalidPart:
+            "One or more of the specified parts could not be found. The part might not have been "
+                + "uploaded, or the specified entity tag might not have matched the part's entity "
+                + "tag."
+        case .invalidPartOrder:
+            "The list of parts was not in ascending order. Parts list must be specified in order "
+                + "by part number."
+        case .invalidRange: "The requested range is not satisfiable"
+        case .invalidRequest: "Invalid Request"
+        case .invalidToken: "The provided token is malformed or otherwise not valid."
+        case .invalidURI: "The specified URI couldn't be parsed."
+        case .keyTooLong: "Your key is too long."
+        case .malformedTrailer:
+            "The request contained trailing data that was not well-formed or did not conform to "
+                + "our published schema."
+        case .malformedXML:
+            "The XML that you provided was not well formed or did not validate against our "
+                + "published schema."
+        case .metadataTooLarge:
+            "Your metadata headers exceed the maximum allowed metadata size."
+        case .methodNotAllowed: "The specified method is not allowed against this resource."
+        case .missingContentLength: "You must provide the Content-Length HTTP header."
+        case .noSuchBucket: "The specified bucket does not exist."
+        case .noSuchKey: "The specified key does not exist."
+        case .noSuchUpload:
+            "The specified multipart upload does not exist. The upload ID might not be valid, or "
+                + "the multipart upload might have been aborted or completed."
+        case .notImplemented:
+            "A header that you provided implies functionality that is not implemented."
+        case .notModified: "Not Modified"
+        case .operationAborted:
+            "A conflicting conditional operation is currently in progress against this resource. "
+                + "Try again."
+        case .preconditionFailed:
+            "At least one of the preconditions that you specified did not hold."
+        case .requestTimeTooSkewed:
+            "The difference between the request time and the server's time is too large."
+        case .requestTimeout:
+            "Your socket connection to the server was not read from or written to within the "
+                + "timeout period."
+        case .serviceUnavailable: "Service is unable to handle request."
+        case .signatureDoesNotMatch:
+            "The request signature we calculated does not match the signature you provided. Check "
+                + "your key and signing method."
+        case .slowDown: "Please reduce your request rate."
+        case .storageFull: "The disk is full. Deleting still works."
+        case .contentSHA256Mismatch:
+            "The provided 'x-amz-content-sha256' header does not match what was computed."
+        case .conditionalConflict:
+            "A conflicting operation occurred during the request. Try again."
+        }
+    }
+}

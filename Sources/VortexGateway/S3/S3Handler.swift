@@ -1,0 +1,128 @@
+internal import VortexCluster
+internal import VortexCore
+
+/// The S3 API: who asks, for what, and whether they may; then the operation.
+final class S3Handler: Sendable {
+    let node: ClusterNode
+    let clock: any Clock
+    let lanes: DigestLanes
+    private let authenticator: Authenticator
+    /// Hosts below it name buckets.
+    private let domain: String?
+
+    init(
+        node: ClusterNode, clock: any Clock, authenticator: Authenticator, domain: String?,
+        lanes: DigestLanes
+    ) {
+        self.node = node
+        self.clock = clock
+        self.authenticator = authenticator
+        self.domain = domain
+        self.lanes = lanes
+    }
+
+    var nowSeconds: Int64 { Int64(clock.wallMilliseconds / 1_000) }
+
+    func respond(
+        to head: RequestHead, body: any BodySource, from origin: Authenticator.Origin
+    ) async -> Response {
+        var response: Response
+        do throws(S3Error) {
+            response = try await answer(head, body, origin)
+        } catch {
+            response = Self.response(error, head)
+        }
+        response.headers.append(("x-amz-request-id", head.requestID))
+        response.headers.append(("x-amz-id-2", head.requestID))
+        return head.method == "HEAD" ? response.withoutBody : response
+    }
+
+    private func answer(
+        _ head: RequestHead, _ body: any BodySource, _ origin: Authenticator.Origin
+    ) async throws(S3Error) -> Response {
+        let target: S3Target
+        do throws(RequestError) { target = try S3Target(head.target) } catch {
+            throw S3Error(refused: error)
+        }
+        let admission: Authenticator.Admission
+        do throws(AdmissionError) {
+            admission = try await authenticator.admit(head, target, from: origin)
+        } catch { throw S3Error(admission: error) }
+        let host = admission.host ?? origin.forwardedHost ?? head.headers["host"]
+        let place = try S3Place(target, host: host, domain: domain)
+        let operation = try S3Routes.find(
+            method: head.method, place, target,
+            isCopy: head.headers["x-amz-copy-source"] != nil)
+        try S3Headers.check(head.headers)
+        let call = S3Call(
+            head: head, target: target, place: place, admission: admission, source: body)
+        return try await run(operation, call)
+    }
+
+    private func run(
+        _ operation: S3Operation, _ call: S3Call
+    ) async throws(S3Error) -> Response {
+        switch operation {
+        case .listBuckets: try await listBuckets(call)
+        case .createBucket: try await createBucket(call)
+        case .headBucket: try await headBucket(call)
+        case .deleteBucket: try await deleteBucket(call)
+        case .getBucketLocation: try await getBucketLocation(call)
+        case .getBucketVersioning: try await getBucketVersioning(call)
+        case .getBucketAcl: try await getBucketAcl(call)
+        case .listObjects: try await listObjects(call, .first)
+        case .listObjectsV2: try await listObjects(call, .second)
+        case .deleteObjects: try await deleteObjects(call)
+        case .putObject: try await putObject(call)
+        case .copyObject: try await copyObject(call)
+        case .getObject, .headObject: try await getObject(call, isHead: operation == .headObject)
+        case .deleteObject: try await deleteObject(call)
+        case .getObjectAcl: try await getObjectAcl(call)
+        }
+    }
+
+    private static func response(_ error: S3Error, _ head: RequestHead) -> Response {
+        guard error.code != .notModified else {
+            return Response(status: 304, headers: error.headers.map { ($0.name, $0.value) })
+        }
+        let path = head.target.prefix { $0 != "?" }
+        let document = error.document(resource: String(path), requestID: head.requestID)
+        var response = Response.xml(document, status: error.code.status)
+        for header in error.headers { response.headers.append((header.name, header.value)) }
+        return response
+    }
+
+    /// All of a small body, checked against what the request promises about it.
+    func document(_ call: S3Call) async throws(S3Error) -> [UInt8] {
+        let plan = try BodyPlan(
+            call.head, expectedBytes: call.source.expectedBytes, call.admission.signed)
+        guard plan.length ?? 0 <= UInt64(XMLElement.bytesMax) else {
+            throw S3Error(.malformedXML)
+        }
+        let body = S3Body(call.source, plan, wantsTag: false, lanes: lanes)
+        let buffer = ChunkBuffer(capacity: Int(plan.length ?? UInt64(XMLElement.bytesMax)))
+        do throws(ClusterError) {
+            var hasEnded = plan.length == 0
+            while !hasEnded, !buffer.isFull { hasEnded = try await body.fill(buffer) }
+            guard plan.length == nil || plan.length == UInt64(buffer.count) else {
+                throw .bodyEndedEarly
+            }
+            guard hasEnded || plan.length != nil else { throw .tooLarge(limitBytes: 0) }
+            try await body.verify()
+        } catch { throw body.failure ?? S3Error(answering: error) }
+        return Array(buffer.bytes)
+    }
+}
+
+extension S3Error {
+    init(admission error: AdmissionError) {
+        switch error {
+        case .signature(let error): self.init(signature: error)
+        case .unknownKey: self.init(.invalidAccessKeyID)
+        case .wrongSecret, .stranger: self.init(.accessDenied)
+        case .tooManyFailures:
+            self.init(.slowDown, "Too many failed attempts from this address.")
+        case .cluster(let error): self.init(answering: error)
+        }
+    }
+}
