@@ -1,4 +1,3 @@
-internal import Glibc
 internal import NIOCore
 
 /// Bounds of the network between nodes that nobody wants to set.
@@ -16,9 +15,10 @@ enum Bounds {
     /// From the connection to a complete hello, TLS included.
     static let helloTimeout = TimeAmount.seconds(5)
     static let connectTimeout = TimeAmount.seconds(2)
-    /// What is sent and not acknowledged for this long breaks its connection: a peer that lost
-    /// power is found again at its first packet, not when the kernel gives up after 15 minutes.
-    static let unacknowledgedMillisecondsMax: Int = 10_000
+    /// An asker's connection on which nothing has come for this long, and an answer is overdue, is
+    /// closed: a peer that lost power is found again by a new one, not when the kernel gives up
+    /// after 15 minutes.
+    static let silenceMax = TimeAmount.seconds(8)
     static let backOffFirst = TimeAmount.milliseconds(50)
     static let backOffMax = TimeAmount.seconds(2)
     /// Written before the socket is asked to take it.
@@ -28,11 +28,4 @@ enum Bounds {
         minimum: 4 << 10, initial: 16 << 10, maximum: 256 << 10)
     static let waterMark = ChannelOptions.Types.WriteBufferWaterMark(
         low: 256 << 10, high: 1 << 20)
-}
-
-extension ChannelOption where Self == ChannelOptions.Types.SocketOption {
-    /// TCP_USER_TIMEOUT (tcp(7)), milliseconds.
-    static var unacknowledgedTimeout: Self {
-        .socket(SocketOptionLevel(IPPROTO_TCP), SocketOptionName(TCP_USER_TIMEOUT))
-    }
 }

@@ -31,6 +31,8 @@ final class PeerLink: ConnectionSide {
     private var isStopped = false
     private var connection: Connection?
     private var hasAnswered = false
+    /// Something came from the peer, or the connection was made.
+    private var heardAt = NIODeadline.distantPast
     private var attempts = 0
     private var restUntil = NIODeadline.distantPast
     private var restReason = TransportError.unreachable
@@ -90,10 +92,12 @@ final class PeerLink: ConnectionSide {
         timer = nil
         timerAt = .distantFuture
         let now = NIODeadline.now()
+        var isSilent = false
         var next = NIODeadline.distantFuture
         for id in entries.keys.sorted() {
             guard let ask = entries[id]?.ask else { continue }
             if ask.deadline <= now {
+                isSilent = true
                 forget(id)
                 ask.fail(.lost)
             } else {
@@ -101,6 +105,9 @@ final class PeerLink: ConnectionSide {
             }
         }
         if next != .distantFuture { arm(next) }
+        // Not left to TCP_USER_TIMEOUT: where a route is a blackhole, Linux ends such a connection
+        // with EINVAL, and a read that gives EINVAL ends a process that runs on SwiftNIO.
+        if isSilent, status == .open, now - heardAt > Bounds.silenceMax { connection?.close() }
     }
 
     // MARK: Connecting
@@ -113,7 +120,6 @@ final class PeerLink: ConnectionSide {
             .connectTimeout(Bounds.connectTimeout)
             .channelOption(.socketOption(.so_keepalive), value: 1)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .channelOption(.unacknowledgedTimeout, value: Bounds.unacknowledgedMillisecondsMax)
             .channelOption(.writeBufferWaterMark, value: Bounds.waterMark)
             .channelOption(.recvAllocator, value: Bounds.receiveAllocator)
         let connected: EventLoopFuture<any Channel>
@@ -153,6 +159,7 @@ final class PeerLink: ConnectionSide {
 
     func opened(_ connection: Connection) {
         status = .open
+        heardAt = .now()
         connection.schedulePump()
     }
 
@@ -215,6 +222,7 @@ final class PeerLink: ConnectionSide {
     func received(_ frame: Frame, on connection: Connection) throws(FrameError) {
         guard frame.header.type == .answer else { throw .unexpected(frame.header.type) }
         hasAnswered = true
+        heardAt = .now()
         attempts = 0
         // Forgotten since its header came, or never asked: nobody waits.
         guard let entry = entries.removeValue(forKey: frame.header.request) else { return }

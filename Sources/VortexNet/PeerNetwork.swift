@@ -175,9 +175,6 @@ public final class PeerNetwork: Transport {
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.socketOption(.so_keepalive), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .childChannelOption(
-                .unacknowledgedTimeout, value: Bounds.unacknowledgedMillisecondsMax
-            )
             .childChannelOption(.writeBufferWaterMark, value: Bounds.waterMark)
             .childChannelOption(.recvAllocator, value: Bounds.receiveAllocator)
             .childChannelInitializer { channel in
