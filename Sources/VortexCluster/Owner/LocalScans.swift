@@ -139,7 +139,7 @@ extension LocalOwner {
         } catch { return .failure(OwnerFailure(error)) }
     }
 
-    /// Those of an upload's parts behind number `after`; behind 0, the upload's own row before them.
+    /// Those of an upload's parts behind number `after`; behind 0, its own row before them.
     func parts(
         of id: UploadID, after: UInt32, limit: Int
     ) -> Result<FoundPage, OwnerFailure> {

@@ -244,14 +244,15 @@ extension ClusterNode {
         let unnamed = UnnamedBlob(blob: blob, owner: visited.owner, sinceMilliseconds: 0)
         var isNamed = active.find(UploadID(of: blob)) != nil
         var isRowBody = false
-        if let object = walk.object, object.key == unnamed.object, object.blobs.contains(blob) {
-            isNamed = true
+        let isOfPart = unnamed.object != visited.owner
+        if isOfPart, let object = walk.object, object.key == unnamed.object {
+            isNamed = isNamed || object.blobs.contains(blob)
         }
         for key in unnamed.rowsToAsk where !isNamed {
             let content = try await coordinator.read(key)
             isNamed = content.names(blob)
             isRowBody = content.rowBodies.contains(blob)
-            if key == unnamed.object, key != visited.owner {
+            if isOfPart, key == unnamed.object {
                 walk.object = (key, Set(content.blobs))
             }
         }

@@ -1,12 +1,12 @@
-/// The row of one part. It names each of the part's blobs before its first chunk is stored, and goes
-/// on naming those that a newer one replaced until the upload is over.
+/// The row of one part. It names each of the part's blobs before its first chunk is stored, and
+/// goes on naming those that a newer one replaced until the upload is over.
 ///
 /// An appended part says now and then how much is durable. A numbered one has at most one whole
 /// body, and others beside it: older ones, and those that are still on their way.
 public struct PartRow: Hashable, Sendable {
     public var extent: Extent
     /// What stands for the part's bytes in its tag: XXH3-128 of an appended part, MD5 of a numbered
-    /// one. nil while it still grows, or where its writer crashed: a numbered part is not there yet.
+    /// one. nil while it grows, or where its writer crashed: a numbered part is not there yet.
     public var digest: Digest128?
     public var changedMilliseconds: UInt64
     /// Other bodies that have to be named; empty for appended parts, which are never replaced.
