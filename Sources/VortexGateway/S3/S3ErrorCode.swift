@@ -16,6 +16,7 @@ enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
     case invalidDigest = "InvalidDigest"
     case invalidPart = "InvalidPart"
     case invalidPartOrder = "InvalidPartOrder"
+    case invalidPartNumber = "InvalidPartNumber"
     case invalidRange = "InvalidRange"
     case invalidRequest = "InvalidRequest"
     case invalidToken = "InvalidToken"
@@ -61,7 +62,7 @@ enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
             409
         case .missingContentLength: 411
         case .preconditionFailed: 412
-        case .invalidRange: 416
+        case .invalidPartNumber, .invalidRange: 416
         case .internalError: 500
         case .notImplemented: 501
         case .serviceUnavailable, .slowDown: 503
@@ -103,6 +104,7 @@ enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
         case .invalidPartOrder:
             "The list of parts was not in ascending order. Parts list must be specified in order "
                 + "by part number."
+        case .invalidPartNumber: "The requested partnumber is not satisfiable"
         case .invalidRange: "The requested range is not satisfiable"
         case .invalidRequest: "Invalid Request"
         case .invalidToken: "The provided token is malformed or otherwise not valid."

@@ -14,7 +14,8 @@ enum S3Headers {
         "x-amz-copy-source-if-unmodified-since", "x-amz-metadata-directive",
         "x-amz-request-payer", "x-amz-optional-object-attributes", "x-amz-object-ownership",
         "x-amz-security-token", "x-amz-expected-bucket-owner",
-        "x-amz-source-expected-bucket-owner",
+        "x-amz-source-expected-bucket-owner", "x-amz-checksum-type", "x-amz-mp-object-size",
+        "x-amz-copy-source-range",
     ]
 
     /// Understood with one value, which asks for what is done anyway.
@@ -23,7 +24,6 @@ enum S3Headers {
         "x-amz-storage-class": ["STANDARD"],
         "x-amz-tagging-directive": ["COPY"],
         "x-amz-bucket-object-lock-enabled": ["false", "False"],
-        "x-amz-checksum-type": ["FULL_OBJECT"],
         "x-amz-tagging": [""],
     ]
 
