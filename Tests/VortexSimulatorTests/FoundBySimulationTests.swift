@@ -28,6 +28,9 @@ struct FoundBySimulationTests {
         Found(
             "a node that joins leaves nothing where it was", seed: 40_019, nodes: 4, .everything),
         Found("who ceases to be an owner while it waits refuses", seed: 30_003, nodes: 5, .disk),
+        Found(
+            "a body beside its object's parts lives with its row all the same", seed: 5, nodes: 4,
+            .crashes),
         Found("a copy whose record is rotten is made again", seed: 3, nodes: 3, .everything),
     ]
 

@@ -150,6 +150,7 @@ extension ClusterNode {
             wasSent = true
             return .write(.part(row), bodies: [], ())
         }
+        if omitted.contains(.partOrphan) { return }
         guard case .upload(let row) = try await coordinator.read(upload.key), row.state == .open
         else { throw .noSuchUpload }
     }
@@ -163,6 +164,7 @@ extension ClusterNode {
             guard case .part(var row) = found,
                 row.take(whole, digest, checksum, milliseconds: now)
             else { throw .uploadExpired }
+            if omitted.contains(.partKeeps) { row.replaced = [] }
             return .write(.part(row), bodies: [], row)
         }
     }

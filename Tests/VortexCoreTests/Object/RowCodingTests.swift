@@ -180,6 +180,28 @@ private struct SplitMix {
         #expect(try RowContent(writer.bytes, of: key) == .object(row))
     }
 
+    @Test func `an object of as many parts as there can be fits its row`() {
+        var row = ObjectRow(generation: .max)
+        let count = Limits.partsPerUploadMax
+        row.versions = [
+            ObjectVersion(
+                id: ChangeID(high: .max, low: 0), size: Limits.objectBytesMax,
+                tag: EntityTag(digest: Digest128(high: 0, low: 0), parts: UInt32(count)),
+                modifiedMilliseconds: 1 << 47, policy: 3,
+                attributes: ObjectAttributes(
+                    contentType: String(repeating: "x", count: Limits.metadataBytesMax)),
+                sha256: nil,
+                body: .spread(
+                    (0..<count).map {
+                        Extent(blob: BlobID(high: .max, low: UInt64($0)), length: 5 << 30)
+                    }))
+        ]
+        row.versions[0].checksum = StoredChecksum(
+            .sha256, .composite, value: [UInt8](repeating: 1, count: 32),
+            parts: [UInt8](repeating: 2, count: 32 * count))
+        #expect(RowContent.object(row).encoded.count < Limits.rowBytesMax * 3 / 4)
+    }
+
     @Test func `a part's last whole body counts, and every other one stays named`() {
         func blob(_ number: UInt64) -> BlobID { BlobID(high: 0, low: number) }
         func extent(_ number: UInt64) -> Extent { Extent(blob: blob(number), length: number) }
