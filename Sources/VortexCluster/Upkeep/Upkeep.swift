@@ -9,6 +9,10 @@ internal import VortexStore
 extension ClusterNode {
     private static let roundMilliseconds: UInt64 = 5_000
     private static let sweepMilliseconds: UInt64 = 3_600_000
+    /// Looking at all uploads takes at most one part in so many of the time: those that are over
+    /// stay for a day, and there may be many.
+    private static let tidyShare: UInt64 = 20
+    private static let tidyPauseNanosecondsMax: UInt64 = 60_000_000_000
 
     /// Heartbeats, repair, expiry of uploads, collecting, purging. Ends when its task is cancelled.
     public func run() async {
@@ -22,6 +26,7 @@ extension ClusterNode {
 
     private func upkeep() async {
         var swept: UInt64 = 0
+        var tidyAt: UInt64 = 0
         var isFirst = true
         while !Task.isCancelled {
             await guarded("closing buckets") { () async throws(ClusterError) in
@@ -29,8 +34,13 @@ extension ClusterNode {
             }
             isFirst = false
             await collectOnce()
-            await guarded("uploads") { () async throws(ClusterError) in
-                try await self.tidyUploads()
+            let began = clock.monotonicNanoseconds
+            if began >= tidyAt {
+                await guarded("uploads") { () async throws(ClusterError) in
+                    try await self.tidyUploads()
+                }
+                let pause = Self.tidyShare * (clock.monotonicNanoseconds - began)
+                tidyAt = began + min(pause, Self.tidyPauseNanosecondsMax)
             }
             await guarded("tombstones") { () async throws(ClusterError) in
                 try await self.purgeTombstones()

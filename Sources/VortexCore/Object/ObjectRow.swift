@@ -4,8 +4,8 @@
 ///              | versions... | open uploads... | answers... | pages
 ///
 /// Format 2 has checksums in its versions; a row without any is written in format 1, which nodes of
-/// before read too. The newest version comes first, so that a listing (`ObjectSummary`) decodes only
-/// the row's start.
+/// before read too. The newest version comes first, so that a listing (`ObjectSummary`) decodes
+/// only the row's start.
 public struct ObjectRow: Hashable, Sendable {
     /// The generation of the bucket's settings by which the last change was made; owners refuse
     /// older ones, so that no put slips into a bucket that is being deleted.

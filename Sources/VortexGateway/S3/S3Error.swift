@@ -170,7 +170,8 @@ extension S3Error {
             self.init(.operationAborted)
         case .tooLarge: self.init(.entityTooLarge)
         case .metadataTooLarge: self.init(.metadataTooLarge)
-        case .tooManyUploads: self.init(.slowDown, "The key has too many open uploads.")
+        case .tooManyUploads:
+            self.init(.slowDown, "The key has too many open uploads, or the part too many bodies.")
         case .invalidPart: self.init(.invalidPart)
         case .digestMismatch: self.init(.badDigest)
         case .bodyEndedEarly, .bodyAborted: self.init(.incompleteBody)

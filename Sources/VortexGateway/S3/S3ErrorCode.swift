@@ -4,6 +4,7 @@ enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
     case authorizationHeaderMalformed = "AuthorizationHeaderMalformed"
     case authorizationQueryParametersError = "AuthorizationQueryParametersError"
     case badDigest = "BadDigest"
+    case badRequest = "BadRequest"
     case bucketAlreadyOwnedByYou = "BucketAlreadyOwnedByYou"
     case bucketNotEmpty = "BucketNotEmpty"
     case entityTooLarge = "EntityTooLarge"
@@ -19,6 +20,7 @@ enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
     case invalidPartNumber = "InvalidPartNumber"
     case invalidRange = "InvalidRange"
     case invalidRequest = "InvalidRequest"
+    case invalidTag = "InvalidTag"
     case invalidToken = "InvalidToken"
     case invalidURI = "InvalidURI"
     case keyTooLong = "KeyTooLongError"
@@ -48,9 +50,9 @@ enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
         switch self {
         case .notModified: 304
         case .authorizationHeaderMalformed, .authorizationQueryParametersError, .badDigest,
-            .entityTooLarge, .entityTooSmall, .incompleteBody, .invalidArgument,
+            .badRequest, .entityTooLarge, .entityTooSmall, .incompleteBody, .invalidArgument,
             .invalidBucketName, .invalidDigest, .invalidPart, .invalidPartOrder, .invalidRequest,
-            .invalidToken, .invalidURI, .keyTooLong, .malformedTrailer, .malformedXML,
+            .invalidTag, .invalidToken, .invalidURI, .keyTooLong, .malformedTrailer, .malformedXML,
             .metadataTooLarge, .requestTimeout, .contentSHA256Mismatch:
             400
         case .accessDenied, .invalidAccessKeyID, .requestTimeTooSkewed, .signatureDoesNotMatch:
@@ -82,6 +84,7 @@ enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
         case .badDigest:
             "The Content-MD5 or checksum value that you specified did not match what "
                 + "the server received."
+        case .badRequest: "Bad Request"
         case .bucketAlreadyOwnedByYou:
             "Your previous request to create the named bucket succeeded and you already own it."
         case .bucketNotEmpty: "The bucket that you tried to delete is not empty."
@@ -107,6 +110,7 @@ enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
         case .invalidPartNumber: "The requested partnumber is not satisfiable"
         case .invalidRange: "The requested range is not satisfiable"
         case .invalidRequest: "Invalid Request"
+        case .invalidTag: "The tag provided was not a valid tag."
         case .invalidToken: "The provided token is malformed or otherwise not valid."
         case .invalidURI: "The specified URI couldn't be parsed."
         case .keyTooLong: "Your key is too long."

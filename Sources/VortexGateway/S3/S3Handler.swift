@@ -85,6 +85,10 @@ final class S3Handler: Sendable {
         case .completeMultipartUpload: try await completeMultipartUpload(call)
         case .abortMultipartUpload: try await abortMultipartUpload(call)
         case .listMultipartUploads: try await listMultipartUploads(call)
+        case .getObjectAttributes: try await getObjectAttributes(call)
+        case .getObjectTagging: try await getObjectTagging(call)
+        case .putObjectTagging: try await putObjectTagging(call)
+        case .deleteObjectTagging: try await deleteObjectTagging(call)
         }
     }
 

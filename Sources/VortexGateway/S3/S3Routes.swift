@@ -6,7 +6,8 @@ enum S3Operation: Sendable, Hashable, CaseIterable {
     case listObjects, listObjectsV2, deleteObjects
     case putObject, copyObject, getObject, headObject, deleteObject, getObjectAcl
     case createMultipartUpload, uploadPart, uploadPartCopy, listParts, completeMultipartUpload
-    case abortMultipartUpload, listMultipartUploads
+    case abortMultipartUpload, listMultipartUploads, getObjectAttributes
+    case getObjectTagging, putObjectTagging, deleteObjectTagging
 }
 
 /// One of Amazon's operations: a method at the service, a bucket or an object, with a subresource
@@ -131,10 +132,12 @@ enum S3Routes {
         S3Route(
             "POST", .object, "uploadId", "CompleteMultipartUpload", .completeMultipartUpload),
         S3Route("DELETE", .object, "uploadId", "AbortMultipartUpload", .abortMultipartUpload),
-        S3Route("GET", .object, "attributes", "GetObjectAttributes"),
-        S3Route("GET", .object, "tagging", "GetObjectTagging"),
-        S3Route("PUT", .object, "tagging", "PutObjectTagging"),
-        S3Route("DELETE", .object, "tagging", "DeleteObjectTagging"),
+        S3Route(
+            "GET", .object, "attributes", "GetObjectAttributes", .getObjectAttributes),
+        S3Route("GET", .object, "tagging", "GetObjectTagging", .getObjectTagging),
+        S3Route("PUT", .object, "tagging", "PutObjectTagging", .putObjectTagging),
+        S3Route(
+            "DELETE", .object, "tagging", "DeleteObjectTagging", .deleteObjectTagging),
         S3Route("GET", .object, "retention", "GetObjectRetention"),
         S3Route("PUT", .object, "retention", "PutObjectRetention"),
         S3Route("GET", .object, "legal-hold", "GetObjectLegalHold"),

@@ -29,6 +29,7 @@ private struct SampleRows {
         if below(2) == 0 {
             attributes.userMetadata = [UserMetadata(name: text(), value: text())]
         }
+        attributes.tags = (0..<below(3)).map { ObjectTag(key: "k\($0)", value: text()) }
         let body: Body =
             switch below(3) {
             case 0: .empty

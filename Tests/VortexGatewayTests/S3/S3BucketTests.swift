@@ -141,7 +141,7 @@ struct S3BucketTests {
         ("/missing", "NoSuchBucket"), ("/BUCKET", "InvalidBucketName"),
         ("/bucket/%FF", "InvalidURI"), ("/bucket/%4", "InvalidURI"),
         ("/bucket?versions", "NotImplemented"), ("/bucket/key?uploadId=1", "NoSuchUpload"),
-        ("/bucket?policy", "NotImplemented"), ("/bucket/key?tagging", "NotImplemented"),
+        ("/bucket?policy", "NotImplemented"), ("/bucket/key?tagging", "NoSuchKey"),
         ("/bucket?acl&policy", "InvalidRequest"), ("/bucket/key?versionId=1", "NotImplemented"),
         ("/bucket/key?partNumber=1", "NoSuchKey"),
     ])

@@ -385,6 +385,44 @@ struct S3MultipartChecksumTests {
         }
     }
 
+    @Test func `attributes tell what they are asked for, parts with their checksums`()
+        async throws
+    {
+        try await Upload.run([("x-amz-checksum-algorithm", "CRC32")]) { upload in
+            _ = try await upload.part(1, first)
+            _ = try await upload.part(2, last)
+            _ = try await upload.complete(parts)
+            func ask(_ headers: [(String, String)]) async throws -> XMLElement {
+                let reply = try await upload.gateway.send("GET", "/bucket/key?attributes", headers)
+                return try XMLElement.parse(reply.body)
+            }
+            let all = try await ask([
+                (
+                    "x-amz-object-attributes",
+                    "ETag,Checksum, ObjectParts,StorageClass,ObjectSize"
+                )
+            ])
+            #expect(all.name == "GetObjectAttributesResponse")
+            #expect(all.value("ETag")?.hasSuffix("-2") == true)
+            #expect(all.value("ObjectSize") == "5242957" && all.value("StorageClass") != nil)
+            #expect(all.child("Checksum")?.value("ChecksumType") == "COMPOSITE")
+            let told = all.child("ObjectParts")
+            #expect(told?.value("PartsCount") == "2" && told?.value("IsTruncated") == "false")
+            #expect(told?.all("Part").map { $0.value("Size") } == ["5242880", "77"])
+            let crc = Base64.encode(crc32(last))
+            #expect(told?.all("Part").last?.value("ChecksumCRC32") == crc)
+            let page = try await ask([
+                ("x-amz-object-attributes", "ObjectParts"), ("x-amz-max-parts", "1"),
+            ])
+            #expect(page.child("ObjectParts")?.all("Part").count == 1)
+            #expect(page.child("ObjectParts")?.value("IsTruncated") == "true")
+            #expect(page.value("ETag") == nil)
+            #expect(try await ask([]).value("Code") == "InvalidRequest")
+            let wrong = try await ask([("x-amz-object-attributes", "Color")])
+            #expect(wrong.value("Code") == "InvalidArgument")
+        }
+    }
+
     @Test(arguments: [ChecksumAlgorithm.crc32, .crc32c, .crc64nvme])
     func `a full-object checksum is the whole's, whatever the parts`(algorithm: ChecksumAlgorithm)
         async throws

@@ -26,8 +26,9 @@ extension S3Handler {
                 "The specified copy source is larger than the maximum allowable size for a copy "
                     + "source: \(Self.bodyBytesMax)")
         }
-        let attributes =
+        var attributes =
             replaces ? try S3Headers.attributes(of: call.headers) : version.attributes
+        attributes.tags = try Self.tags(of: version, call.headers)
         let algorithm = try Self.wantedChecksum(call.headers) ?? version.checksum?.algorithm
         let body = try await copyBody(source, version, 0..<version.size, algorithm)
         let result = try await s3Asking { () async throws(ClusterError) in
@@ -71,6 +72,18 @@ extension S3Handler {
             throw S3Error(.invalidRequest, "Checksum algorithm provided is unsupported.")
         }
         return algorithm
+    }
+
+    /// Those of the source, unless the request says otherwise.
+    private static func tags(
+        of version: ObjectVersion, _ headers: HeaderFields
+    ) throws(S3Error) -> [ObjectTag] {
+        switch headers["x-amz-tagging-directive"] {
+        case nil, "COPY"?: return version.attributes.tags
+        case "REPLACE"?: return try S3Tags.find(headers)
+        case let directive?:
+            throw .argument("x-amz-tagging-directive", directive, "Unknown tagging directive.")
+        }
     }
 
     private static func replacesMetadata(_ headers: HeaderFields) throws(S3Error) -> Bool {

@@ -25,6 +25,9 @@ extension S3Handler {
         let part = try Self.part(of: version, call)
         let range =
             part == nil ? try Self.range(of: version, call.headers) : part?.contentRange
+        if !version.attributes.tags.isEmpty {
+            headers.append(("x-amz-tagging-count", String(version.attributes.tags.count)))
+        }
         headers += Self.checksumHeaders(of: version, call.headers, part, range)
         if part != nil, version.isInParts {
             headers.append(("x-amz-mp-parts-count", String(version.partCount)))
