@@ -112,11 +112,11 @@ public final class PeerNetwork: Transport {
     }
 
     public func ask(
-        _ address: String, _ question: WireMessage, timeoutMilliseconds: UInt64
+        _ address: String, _ question: WireMessage, timeoutMilliseconds: UInt64, late: Late?
     ) async throws(TransportError) -> WireMessage {
         let id = lastID.wrappingAdd(1, ordering: .relaxed).newValue
         let timeout = TimeAmount.milliseconds(Int64(min(timeoutMilliseconds, 1 << 40)))
-        let ask = Ask(id: id, question: question, deadline: .now() + timeout)
+        let ask = Ask(id: id, question: question, deadline: .now() + timeout, late: late)
         let key = LinkKey(address, question)
         let outcome = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
@@ -124,8 +124,7 @@ public final class PeerNetwork: Transport {
                 if !ask.isFinished { hand(key, ask) }
             }
         } onCancel: {
-            ask.fail(.cancelled)
-            forget(key, id)
+            if ask.abandon() { forget(key, id) }
         }
         return try outcome.get()
     }

@@ -169,13 +169,27 @@ class Cluster:
         assert all(one == found[0] for one in found), f"{key} differs from node to node"
         return found[0]
 
-    def verified_copies(self, bucket: str, key: str, by: int = 0) -> list[int]:
-        """For each chunk, how many copies a gateway has just read and found good."""
+    def chunks(self, bucket: str, key: str, by: int = 0) -> list[dict]:
+        """Where each chunk is, by /v1/placement: a gateway reads all copies for that."""
         path = target(bucket, key).replace("/objects/", "/placement/", 1)
         answer = self.nodes[by].call("GET", path)
         assert answer.status == 200, (answer.status, answer.body[:300])
+        return answer.json()["chunks"]
+
+    def verified_copies(self, bucket: str, key: str, by: int = 0) -> list[int]:
+        """For each chunk, how many copies a gateway has just read and found good."""
         return [sum(copy["state"] == "verified" for copy in chunk["copies"])
-                for chunk in answer.json()["chunks"]]
+                for chunk in self.chunks(bucket, key, by)]
+
+    def bytes_on_nodes(self, bucket: str, keys) -> list[int]:
+        """For each node, how many bytes of these keys' objects it has good copies of."""
+        stored = dict.fromkeys([node.id for node in self.nodes], 0)
+        for key in keys:
+            for chunk in self.chunks(bucket, key):
+                for copy in chunk["copies"]:
+                    if copy["state"] == "verified":
+                        stored[copy["node"]] += chunk["length"]
+        return list(stored.values())
 
     def wait_copies(self, bucket: str, keys, by: int = 0, seconds: float = SETTLE_SECONDS) -> None:
         """Waits until all chunks of these keys have all their copies."""

@@ -46,9 +46,10 @@ def test_two_nodes_join_under_load_unnoticed(new_cluster, run_directory, seed):
     load.check_history()
     cluster.wait_copies("load", random.Random(seed).sample(load.keys_held(), 20))
     print(f"{load.acknowledged} writes, {count} objects, slowest {load.slowest():.2f} s")
-    # About a fifth of the bytes is on each disk, as each says itself.
-    stored = [node.status()["journal"]["live_bytes"] for node in cluster.nodes]
-    assert min(stored) > 0.3 * max(stored), stored
+    # About a fifth of the bytes is on each disk. (Its journal's live bytes do not say so: what was
+    # replaced waits there for its collector, and a late node has less of that.)
+    stored = cluster.bytes_on_nodes("load", load.keys_held())
+    assert min(stored) > 0.5 * max(stored), stored
 
 
 def strays(cluster) -> str | None:

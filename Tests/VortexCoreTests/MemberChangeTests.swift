@@ -75,10 +75,41 @@ struct ResyncingLayoutTests {
 
     @Test func `without a majority of previous owners to sync from nobody withdraws`() throws {
         #expect(layout(1...1).withdrawing(NodeID(1)) == nil)
-        #expect(layout(1...2).withdrawing(NodeID(1)) == nil)
         let joint = try #require(layout(1...3).withdrawing(NodeID(2)))
         #expect(joint.withdrawing(NodeID(3)) == nil)
-        #expect(try joint.finished().withdrawing(NodeID(3)) == nil)
+    }
+
+    /// Two were the only majority: either has accepted all that was ever chosen.
+    @Test func `of two owners the other one goes on alone`() throws {
+        for before in [
+            layout(1...2), try #require(layout(1...3).withdrawing(NodeID(3))).finished(),
+        ] {
+            let out = try #require(before.withdrawing(NodeID(1)))
+            #expect(!out.isMigrating)
+            for partition in before.ring.partitions {
+                #expect(out.rowOwners(of: partition) == [NodeID(2)])
+                #expect(
+                    out.since(NodeID(2), in: partition) == before.since(NodeID(2), in: partition))
+            }
+            #expect(out.withdrawing(NodeID(2)) == nil)
+            let back = try #require(out.returning(NodeID(1)))
+            for partition in back.ring.partitions {
+                #expect(back.previousRowOwners(of: partition) == [NodeID(2)])
+            }
+        }
+    }
+
+    @Test func `where one of two is lost while a third one joins, the other is the witness`() throws
+    {
+        let joining = try #require(layout(1...2).reassigning(to: (1...3).map { member($0) }))
+        let joint = try #require(
+            joining.replacing(NodeID(1), with: member(9, address: "10.0.0.1:7070")))
+        for partition in joint.ring.partitions {
+            #expect(joint.isMigrating(partition))
+            #expect(joint.previousRowOwners(of: partition) == [NodeID(2)])
+            #expect(joint.rowOwners(of: partition).contains(NodeID(9)))
+        }
+        #expect(joint.replacing(NodeID(2), with: member(8, address: "10.0.0.2:7070")) == nil)
     }
 
     @Test func `a node that is damaged while it joins falls out of the joint epoch again`() throws {
@@ -163,7 +194,7 @@ struct ReplacingLayoutTests {
     }
 
     @Test func `nobody is replaced where the others are no majority`() throws {
-        #expect(layout(1...2).replacing(NodeID(2), with: new) == nil)
+        #expect(layout(2...2).replacing(NodeID(2), with: new) == nil)
         let joint = try #require(layout(1...3).replacing(NodeID(2), with: new))
         #expect(joint.replacing(NodeID(1), with: member(10)) == nil)
         let out = try #require(layout(1...3).withdrawing(NodeID(3)))

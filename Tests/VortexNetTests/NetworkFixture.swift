@@ -156,3 +156,22 @@ extension PeerNetwork {
         return nil
     }
 }
+
+/// What was heard late.
+final class Told: Sendable {
+    private let outcomes = Mutex<[Result<WireMessage, TransportError>]>([])
+    let first = Gate()
+
+    func add(_ outcome: Result<WireMessage, TransportError>) {
+        outcomes.withLock { $0.append(outcome) }
+        first.open()
+    }
+
+    var count: Int { outcomes.withLock { $0.count } }
+    /// nil for a failure.
+    var heads: [[UInt8]?] {
+        outcomes.withLock { outcomes in
+            outcomes.map { if case .success(let message) = $0 { message.head } else { nil } }
+        }
+    }
+}

@@ -124,6 +124,48 @@ struct PeerNetworkTests {
         }
     }
 
+    @Test(arguments: [true, false])
+    func `who goes on hears late of what came of a question, once`(isAnswered: Bool) async throws {
+        let gate = Gate()
+        let arrived = Gate()
+        let service = Answers { question in
+            arrived.open()
+            await gate.wait()
+            return question
+        }
+        let told = Told()
+        try await withPair(service) { asker, address in
+            let asking = Task { () -> TransportError? in
+                do throws(TransportError) {
+                    _ = try await asker.ask(
+                        address, message(head: [5]), timeoutMilliseconds: 60_000,
+                        late: { told.add($0) })
+                    return nil
+                } catch { return error }
+            }
+            await arrived.wait()
+            asking.cancel()
+            #expect(await asking.value == .cancelled)
+            #expect(told.count == 0)
+            if isAnswered { gate.open() } else { await asker.stop() }
+            await told.first.wait()
+            gate.open()
+            // A second question comes behind all that the first one brought.
+            if isAnswered { #expect(await asker.failure(address) == nil) }
+        }
+        #expect(told.count == 1)
+        #expect(told.heads == [isAnswered ? [5] : nil])
+    }
+
+    @Test func `whoever has its answer hears nothing late`() async throws {
+        let told = Told()
+        try await withPair(Answers.echo) { asker, address in
+            _ = try await asker.ask(
+                address, message(), timeoutMilliseconds: 60_000, late: { told.add($0) })
+        }
+        #expect(told.count == 0)
+    }
+
     @Test func `a task that is cancelled already asks nothing`() async throws {
         try await withPair(Answers.silence) { asker, address in
             let asking = Task {

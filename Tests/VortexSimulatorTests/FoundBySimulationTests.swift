@@ -32,6 +32,22 @@ struct FoundBySimulationTests {
             "a body beside its object's parts lives with its row all the same", seed: 5, nodes: 4,
             .crashes),
         Found("a copy whose record is rotten is made again", seed: 3, nodes: 3, .everything),
+        Found(
+            "whoever finishes an upload gives the answer that its version had", seed: 80, nodes: 3,
+            .everything),
+        Found(
+            "a disk that knows an old layout asks for the new one", seed: 446, nodes: 7, .everything
+        ),
+        Found(
+            "what a start writes is not taken for what the disk has lost", seed: 358, nodes: 5,
+            .everything),
+        Found(
+            "what an owner refuses is made good before all is whole", seed: 665, nodes: 3, .clocks),
+        Found("a deletion that was cut short ends no other bucket", seed: 885, nodes: 5, .disk),
+        Found("one of two is lost while a third one joins", seed: 198, nodes: 3, .membership),
+        Found("no start is counted by who was not asked", seed: 1_288, nodes: 3, .membership),
+        Found(
+            "a read that finds no room to write back says 503", seed: 998, nodes: 3, .everything),
     ]
 
     @Test(arguments: all)

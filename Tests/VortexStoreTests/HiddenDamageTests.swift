@@ -67,6 +67,50 @@ struct HiddenDamageTests {
         }
     }
 
+    /// Nothing comes behind it that would show that it was no torn tail; but the index has it.
+    @Test(arguments: [0, 1, 20, 40, 64] as [UInt64])
+    func `damage to the last batch of all, which the index has, ends no start`(at offset: UInt64)
+        async throws
+    {
+        let disk = MemoryDisk()
+        let index = MemoryIndex()
+        try await withStore(disk, index) { store in
+            for change in 1...5 as ClosedRange<UInt64> {
+                try await store.accept(SampleRow("row\(change)", change: change))
+            }
+        }
+        let again = disk.restart()
+        again.rot(Self.segment, at: 8_192 + 4 * 4_096 + offset)
+        try await withStore(again, index) { store in
+            let found = try store.row(SampleRow("row5", change: 5).key)
+            #expect(found != nil)
+            try await store.accept(SampleRow("row6", change: 6))
+        }
+        try await withStore(again.restart(), index) { store in
+            let found = try store.row(SampleRow("row6", change: 6).key)
+            #expect(found != nil)
+        }
+    }
+
+    @Test func `a journal older than its index is refused`() async throws {
+        let disk = MemoryDisk()
+        let index = MemoryIndex()
+        try await withStore(disk, index) { try await $0.accept(SampleRow("row1", change: 1)) }
+        let old = disk.image(seed: 1)
+        try await withStore(disk.restart(), index) { store in
+            for change in 2...4 as ClosedRange<UInt64> {
+                try await store.accept(SampleRow("row\(change)", change: change))
+            }
+        }
+        let error = await #expect(throws: StoreError.self) {
+            try await withStore(old, index) { _ in }
+        }
+        guard case .refused(.indexNewerThanJournal) = error else {
+            Issue.record("\(error as Any)")
+            return
+        }
+    }
+
     @Test func `that a directory was one of several nodes' is durable`() async throws {
         let disk = MemoryDisk()
         try await withStore(disk, MemoryIndex()) { store in

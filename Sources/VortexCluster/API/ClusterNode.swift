@@ -69,6 +69,9 @@ public final class ClusterNode: Sendable {
     let startedMilliseconds: UInt64
     /// Where the journal ended when the node was opened.
     let openedPosition: UInt64
+    private let seenPositions: SeenPositions
+    /// How far this node durably remembers other nodes' journals.
+    public var notedPositions: [NodeID: UInt64] { seenPositions.noted }
 
     var node: NodeID { book.node }
     var boot: UInt32 { coordinator.boot }
@@ -87,7 +90,7 @@ public final class ClusterNode: Sendable {
     private init(
         store: Store, clock: any Clock, entropy: any Entropy, options: ClusterOptions,
         place: MemberPlace, book: LayoutBook, owner: LocalOwner, transport: (any Transport)?,
-        opened: UInt64
+        seen: SeenPositions, opened: UInt64
     ) {
         self.store = store
         self.clock = clock
@@ -95,10 +98,12 @@ public final class ClusterNode: Sendable {
         self.options = options
         self.place = place
         self.book = book
+        seenPositions = seen
         openedPosition = opened
         let fence = owner.fence
         self.fence = fence
-        let peers = Peers(book: book, transport: transport, clock: clock)
+        let peers = Peers(
+            book: book, transport: transport, clock: clock, positions: seen.noted)
         self.peers = peers
         council = LayoutRegister(
             store: store, book: book, fence: fence, peers: peers, clock: clock, entropy: entropy)
@@ -126,8 +131,10 @@ public final class ClusterNode: Sendable {
         let opened = store.position
         let book: LayoutBook
         let owner: LocalOwner
+        let seen: SeenPositions
         do throws(StoreError) {
             let fence = try await Fence.open(store)
+            seen = try SeenPositions.open(store)
             book = try await LayoutBook.open(
                 store,
                 first: Layout.single(
@@ -140,7 +147,7 @@ public final class ClusterNode: Sendable {
         } catch { throw ClusterError(error) }
         return ClusterNode(
             store: store, clock: clock, entropy: entropy, options: options, place: place,
-            book: book, owner: owner, transport: transport, opened: opened)
+            book: book, owner: owner, transport: transport, seen: seen, opened: opened)
     }
 
     /// A cluster of one that talks to nobody, entered.
@@ -153,6 +160,14 @@ public final class ClusterNode: Sendable {
             transport: nil)
         try await node.enter(joining: [])
         return node
+    }
+
+    /// To be called now and then.
+    func keepPositions() async throws(ClusterError) {
+        do throws(StoreError) {
+            try await seenPositions.keep(
+                peers.positions, milliseconds: clock.monotonicNanoseconds / 1_000_000)
+        } catch { throw ClusterError(error) }
     }
 
     // MARK: Ids

@@ -107,11 +107,24 @@ extension ClusterNode {
         if let row = Self.row(try await coordinator.read(key)), row.state == .open {
             guard try await isEmpty(row.id, row.generation) else { throw .bucketNotEmpty }
         }
-        let closing = try await setBucket(key, .closing)
+        try await delete(name, try await setBucket(key, .closing))
+    }
+
+    /// Goes on with a deletion that was cut short; throws `.noSuchBucket` where somebody has: there
+    /// may be another bucket of that name by now.
+    func finishDeleting(_ name: String, _ id: BucketID) async throws(ClusterError) {
+        let closing = try await setBucket(try Self.key(name), .closing) {
+            $0.id == id && $0.state == .closing
+        }
+        try await delete(name, closing)
+    }
+
+    private func delete(_ name: String, _ closing: BucketRow) async throws(ClusterError) {
+        let key = try Self.key(name)
         knownBuckets.forget(name)
         try await push(closing)
         guard try await isEmpty(closing.id, closing.generation) else {
-            try await push(try await setBucket(key, .open))
+            try await push(try await setBucket(key, .open) { $0.id == closing.id })
             throw .bucketNotEmpty
         }
         try await coordinator.change(.init(key: key, id: newChange())) {
@@ -126,11 +139,11 @@ extension ClusterNode {
 
     /// Gives the row a new generation in that state.
     private func setBucket(
-        _ key: RowKey, _ state: BucketRow.State
+        _ key: RowKey, _ state: BucketRow.State, where isMeant: (BucketRow) -> Bool = { _ in true }
     ) async throws(ClusterError) -> BucketRow {
         try await coordinator.change(.init(key: key, id: newChange())) {
             (found) throws(ClusterError) -> Coordinator.Computed<BucketRow> in
-            guard var row = Self.row(found) else { throw .noSuchBucket }
+            guard var row = Self.row(found), isMeant(row) else { throw .noSuchBucket }
             row.state = state
             row.generation += 1
             return .write(.bucket(row), bodies: [], row)

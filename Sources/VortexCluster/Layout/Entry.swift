@@ -62,7 +62,10 @@ extension ClusterNode {
                 if change.predecessor != nil, change.next(after: layout) == nil {
                     entryLog.warning("too few owners are left to take the old node's places")
                 }
-                let entered = try await council.propose { change.next(after: $0) }
+                // A damaged journal may know no layout but one from before the node was a member.
+                let entered = try await council.propose(doubted: change.isDoubted) {
+                    change.next(after: $0)
+                }
                 guard let member = entered.member(node), member.state != .replaced else {
                     throw wasMember ? ClusterError.replaced : .noQuorum
                 }
@@ -75,6 +78,7 @@ extension ClusterNode {
                     throw ClusterError(error)
                 }
                 coordinator.boot = member.boot
+                answers.hasEntered.store(true, ordering: .releasing)
                 answers.isOpen.store(true, ordering: .releasing)
                 return
             } catch .noQuorum {
@@ -100,11 +104,12 @@ extension ClusterNode {
 
     private static let positionMilliseconds: UInt64 = 1_000
 
-    /// A disk that has lied about its syncs, or lost the end of its journal, has lost acknowledged
-    /// rows.
+    /// A disk that has lied about its syncs, or lost the end of its journal, or is an old copy, has
+    /// lost acknowledged rows. Those who vote for this start have been asked before.
     private func compareJournal() async throws(ClusterError) {
         guard !fence.isUnentered, !view.peers.isEmpty else { return }
-        let seen = await peers.positionSeen(milliseconds: Self.positionMilliseconds)
+        let (seen, by) = await peers.positionSeen(milliseconds: Self.positionMilliseconds)
+        guard Quorum.isMajority(by + [node], of: layout.council) else { throw .noQuorum }
         guard seen > openedPosition, !fence.covers(journalUpTo: seen) else { return }
         do throws(StoreError) {
             try await fence.raise(endingAt: openedPosition, seenAt: seen)
@@ -211,6 +216,11 @@ private struct EntryChange: Sendable {
     var wasMember: Bool
     /// Whose places it takes: proven to be gone from its address.
     var predecessor: NodeID?
+
+    /// A layout by which this directory is of no member any more.
+    func isDoubted(_ layout: Layout) -> Bool {
+        wasMember && layout.member(node).map { $0.state == .replaced } ?? true
+    }
 
     /// nil: nothing to change, be it that the change is in effect, be it that it must not be.
     func next(after layout: Layout) -> Layout? {

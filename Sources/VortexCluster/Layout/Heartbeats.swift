@@ -15,6 +15,9 @@ extension ClusterNode {
             await guarded("finishing a change of owners") { () async throws(ClusterError) in
                 try await self.finishChange()
             }
+            await guarded("noting positions") { () async throws(ClusterError) in
+                try await self.keepPositions()
+            }
             await guarded("resyncing") { () async throws(ClusterError) in
                 try await self.resync()
             }

@@ -108,8 +108,12 @@ final class LayoutRegister: Sendable {
 
     /// Applies `change` to the newest layout until it is in effect, or gives nil: nothing to
     /// change. Throws `.noQuorum` where no majority of the council answers.
+    ///
+    /// `doubted`: a layout in which there is nothing to change counts only when a majority of its
+    /// council knows of none after it.
     @discardableResult
     func propose(
+        doubted: @Sendable (Layout) -> Bool = { _ in false },
         _ change: @Sendable (Layout) -> Layout?
     ) async throws(ClusterError) -> Layout {
         var highest: UInt64 = 0
@@ -118,7 +122,8 @@ final class LayoutRegister: Sendable {
             if !isTaken { try await pause(attempt) }
             isTaken = false
             let view = book.view
-            guard let wanted = change(view.layout)?.encoded() else { return view.layout }
+            let wanted = change(view.layout)?.encoded()
+            if wanted == nil, !doubted(view.layout) { return view.layout }
             let clock = max(clock.wallMilliseconds << 16, highest + 1)
             let ballot = Ballot(
                 clock: clock, node: book.node,
@@ -127,7 +132,9 @@ final class LayoutRegister: Sendable {
             highest = promises.highest
             if promises.isStale { continue }
             guard Quorum.isMajority(promises.yes, of: view.layout.council) else { continue }
-            let value = promises.accepted == .none ? wanted : promises.value
+            guard let value = promises.accepted == .none ? wanted : promises.value else {
+                return view.layout
+            }
             let accepts = await gather(view, ballot, value)
             highest = max(highest, accepts.highest)
             if accepts.isStale { continue }

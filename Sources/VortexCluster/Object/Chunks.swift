@@ -36,12 +36,7 @@ final class Chunks: Sendable {
                 Quorum.isMajority(tally.stored, of: place.quorum.owners)
                 || !tally.stored.isEmpty && omitted.contains(.chunkQuorum)
             if isEnough {
-                // Who is only slow has been sent it, and if it is lost on the way, so are others:
-                // the silence is noticed.
-                for node in place.quorum.owners
-                where tally.failed.contains(node)
-                    || (!tally.stored.contains(node) && peers.isSuspect(node))
-                { owed.add(chunk.id, to: node) }
+                for node in tally.failed { owed.add(chunk.id, to: node) }
                 return
             }
             if tally.isStale { continue }
@@ -72,14 +67,15 @@ final class Chunks: Sendable {
             for await (node, failure) in group {
                 switch failure {
                 case nil: tally.stored.append(node)
-                case .stale: tally.isStale = true
+                case .left: break
                 case .some(let failure):
+                    if failure == .stale { tally.isStale = true }
                     tally.failed.append(node)
                     if failure.clusterError != .noQuorum { tally.error = failure.clusterError }
                 }
-                if Quorum.isMajority(tally.stored, of: owners) { break }
+                // Who is only slow gets it all the same: `put` hears of it.
+                if Quorum.isMajority(tally.stored, of: owners) { group.cancelAll() }
             }
-            group.cancelAll()
             return tally
         }
     }
@@ -87,7 +83,14 @@ final class Chunks: Sendable {
     private func put(
         _ chunk: ChunkWrite, at node: NodeID, _ epoch: Epoch
     ) async -> (NodeID, OwnerFailure?) {
-        (node, await coordinator.anOwner(node).put(chunk, epoch: epoch))
+        guard node != book.node else { return (node, await owner.put(chunk, epoch: epoch)) }
+        let (id, owed) = (chunk.id, owed)
+        let remote = RemoteOwner(node: node, peers: peers)
+        return (
+            node,
+            await remote.put(
+                chunk, epoch: epoch, unlessLate: { owed.add(id, to: node) })
+        )
     }
 
     // MARK: Reading

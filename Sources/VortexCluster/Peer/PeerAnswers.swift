@@ -12,6 +12,9 @@ final class PeerAnswers: PeerResponder {
     let owed: OwedCopies
     /// Until this node has entered the cluster it answers only what agreeing on a layout needs.
     let isOpen = Atomic<Bool>(false)
+    /// It has compared its journal with what others have seen of it: they may hear of what it has
+    /// written since.
+    let hasEntered = Atomic<Bool>(false)
     /// The epoch of the layout for which this node has synced all its migrating partitions.
     let synced = Mutex(Epoch.zero)
     /// Fills in what a node says of itself for another one's status.
@@ -174,7 +177,7 @@ final class PeerAnswers: PeerResponder {
         writer.write(synced.withLock { $0 })
         let isOpen = isOpen.load(ordering: .acquiring)
         writer.write(UInt8((isOpen ? 1 : 0) | (owner.fenced == nil ? 0 : 2)))
-        writer.write(number: owner.store.position)
+        writer.write(number: hasEntered.load(ordering: .acquiring) ? owner.store.position : 0)
         return writer.bytes
     }
 

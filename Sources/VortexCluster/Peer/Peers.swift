@@ -25,7 +25,7 @@ final class Peers: Sendable {
     let book: LayoutBook
     let transport: (any Transport)?
     private let clock: any Clock
-    private let health = Mutex<[NodeID: Health]>([:])
+    private let health: Mutex<[NodeID: Health]>
 
     /// Registers and chunks: past it the peer counts as silent.
     static let answerMilliseconds: UInt64 = 4_000
@@ -36,7 +36,12 @@ final class Peers: Sendable {
     static let scanMilliseconds: UInt64 = 10_000
     static let suspectAfterMilliseconds: UInt64 = 1_800
 
-    init(book: LayoutBook, transport: (any Transport)?, clock: any Clock) {
+    /// `positions`: how far each was seen before this node started.
+    init(
+        book: LayoutBook, transport: (any Transport)?, clock: any Clock,
+        positions: [NodeID: UInt64] = [:]
+    ) {
+        health = Mutex(positions.mapValues { Health(position: $0) })
         self.book = book
         self.transport = transport
         self.clock = clock
@@ -108,6 +113,15 @@ final class Peers: Sendable {
         }
     }
 
+    /// Of all members that have said theirs.
+    var positions: [NodeID: UInt64] {
+        let members = Set(book.view.peers)
+        return health.withLock { table in
+            table.filter { members.contains($0.key) && $0.value.position > 0 }
+                .mapValues { $0.position }
+        }
+    }
+
     func synced(_ node: NodeID) -> Epoch { health.withLock { $0[node]?.synced ?? .zero } }
 
     /// Whether any of them has been silent since it was asked last.
@@ -124,17 +138,27 @@ final class Peers: Sendable {
 
     // MARK: Asking
 
+    /// The answer of kind `done` that came after the asker had gone on; nil where none did.
+    typealias Late = @Sendable (WireMessage?) -> Void
+
+    private static func done(_ answer: Result<WireMessage, TransportError>) -> WireMessage? {
+        guard case .success(let message) = answer, WireKind(rawValue: message.kind) == .done else {
+            return nil
+        }
+        return message
+    }
+
     /// Asks and takes care of what every question can meet: a layout that is newer here or there, a
     /// node that is silent. The answer is of kind `done`.
     func ask(
         _ node: NodeID, _ kind: WireKind, epoch: Epoch, _ head: [UInt8] = [],
-        bulk: ChunkBuffer? = nil, milliseconds: UInt64 = answerMilliseconds
+        bulk: ChunkBuffer? = nil, milliseconds: UInt64 = answerMilliseconds, late: Late? = nil
     ) async -> Result<WireMessage, OwnerFailure> {
         let question = WireMessage(kind: kind.rawValue, epoch: epoch, head: head, bulk: bulk)
         var offered = false
         while true {
             let answer: WireMessage
-            switch await deliver(node, question, milliseconds) {
+            switch await deliver(node, question, milliseconds, late) {
             case .failure(let failure): return .failure(failure)
             case .success(let message): answer = message
             }
@@ -191,13 +215,14 @@ final class Peers: Sendable {
         } catch { return nil }
     }
 
-    /// How far others have seen this node's journal reach; 0 where nobody says. They forget it with
-    /// their restart, and what was written since the last heartbeat they have not seen.
-    func positionSeen(milliseconds: UInt64) async -> UInt64 {
+    /// How far others have seen this node's journal reach, and who has answered. What was
+    /// written since the last heartbeat they have not seen, and with their restart they forget what
+    /// they have not noted yet (`SeenPositions`).
+    func positionSeen(milliseconds: UInt64) async -> (position: UInt64, by: [NodeID]) {
         var writer = ByteWriter(reserving: 8)
         writer.write(ordered: book.node.value)
         let (head, epoch, others) = (writer.bytes, book.view.epoch, book.view.peers)
-        return await withTaskGroup(of: UInt64.self) { group in
+        return await withTaskGroup(of: (NodeID, UInt64)?.self) { group in
             for other in others {
                 group.addTask {
                     let asked = await self.ask(
@@ -205,25 +230,31 @@ final class Peers: Sendable {
                     let seen = RemoteOwner.result(asked) { (reader) throws(CodingError) in
                         try reader.readNumber()
                     }
-                    if case .success(let position) = seen { return position }
-                    return 0
+                    if case .success(let position) = seen { return (other, position) }
+                    return nil
                 }
             }
-            return await group.reduce(0, max)
+            return await group.reduce(into: (0, [])) { seen, answer in
+                guard let (node, position) = answer else { return }
+                seen = (max(seen.position, position), seen.by + [node])
+            }
         }
     }
 
     /// One question to a node by its address in the layout.
     func deliver(
-        _ node: NodeID, _ question: WireMessage, _ milliseconds: UInt64
+        _ node: NodeID, _ question: WireMessage, _ milliseconds: UInt64, _ late: Late? = nil
     ) async -> Result<WireMessage, OwnerFailure> {
         guard let transport, let address = book.view.address(of: node), !address.isEmpty else {
             return .failure(.unreachable)
         }
         let start = clock.monotonicNanoseconds
+        var told: (@Sendable (Result<WireMessage, TransportError>) -> Void)?
+        if let late { told = { late(Self.done($0)) } }
         do throws(TransportError) {
             let answer = try await transport.ask(
-                address, question, timeoutMilliseconds: milliseconds)
+                address, question, timeoutMilliseconds: milliseconds,
+                late: told)
             answered(node, since: start)
             return .success(answer)
         } catch {
@@ -232,7 +263,7 @@ final class Peers: Sendable {
                 missed(node)
                 return .failure(.unreachable)
             case .busy: return .failure(.busy)
-            case .cancelled: return .failure(.lost)
+            case .cancelled: return .failure(late == nil ? .lost : .left)
             case .lost:
                 let waited = (clock.monotonicNanoseconds - start) / 1_000_000
                 if waited < milliseconds || milliseconds >= Self.patienceMilliseconds {

@@ -125,6 +125,8 @@ final class Coordinator: Sendable {
             case .again(let mayTakeEffect): isInDoubt = isInDoubt || (isOurs && mayTakeEffect)
             case .failed(let error, let mayTakeEffect):
                 isInDoubt = isInDoubt || (isOurs && mayTakeEffect)
+                // A read that has to write back has no room to: there is no answer now.
+                if case .full = error, change.id == nil { throw .noQuorum }
                 if !isInDoubt { throw error }
                 if error == .stopped || place.quorum.members == [node] { throw .outcomeUnknown }
             }

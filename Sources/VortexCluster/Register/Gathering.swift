@@ -145,26 +145,24 @@ extension Coordinator {
                 if tally.isHopeless, !wasHopeless { group.addTask { await self.grace() } }
             }
             group.cancelAll()
-            if tally.isMet { self.note(tally.accepted, tally.failed, request.key, place) }
-            return tally.outcome
+            guard tally.isMet else { return tally.outcome }
+            // What an owner cannot have, or has refused for the sake of a change that may write
+            // nothing, is made equal later. Who is only slow gets it all the same: `accept` hears.
+            var isOwed = tally.answered > tally.accepted.count
+            for await next in group {
+                switch next?.1 {
+                case nil, .accepted, .failed(.left): break
+                default: isOwed = true
+                }
+            }
+            if isOwed { self.owed.add(row: request.key) }
+            return .accepted
         }
-    }
-
-    /// A row that an owner cannot have is made equal when the owner is back. Who is only slow gets
-    /// it all the same.
-    private func note(
-        _ accepted: [NodeID], _ failed: [NodeID], _ key: RowKey, _ place: LayoutView.Place
-    ) {
-        let isOwed = place.quorum.members.contains { node in
-            failed.contains(node) || (!accepted.contains(node) && peers.isSuspect(node))
-        }
-        if isOwed { owed.add(row: key) }
     }
 
     private struct AcceptTally {
         let quorum: Quorum
         var accepted: [NodeID] = []
-        var failed: [NodeID] = []
         var answered = 0
         var isRejected = false
         var isStale = false
@@ -190,7 +188,6 @@ extension Coordinator {
             case .missing: error = error ?? .damaged
             case .staleGeneration: error = .staleBucket
             case .failed(let failure):
-                failed.append(node)
                 if failure.isInDoubt { mayTakeEffect = true }
                 if failure == .stale || failure == .notOwner {
                     isStale = true
@@ -218,7 +215,14 @@ extension Coordinator {
     private func accept(
         _ node: NodeID, _ request: AcceptRequest, _ place: LayoutView.Place
     ) async -> (NodeID, AcceptAnswer)? {
-        let answer = await anOwner(node).accept(request, epoch: place.epoch)
+        let answer: AcceptAnswer
+        if node == self.node {
+            answer = await owner.accept(request, epoch: place.epoch)
+        } else {
+            let (key, owed) = (request.key, owed)
+            answer = await RemoteOwner(node: node, peers: peers).accept(
+                request, epoch: place.epoch, unlessLate: { owed.add(row: key) })
+        }
         guard case .missing(let blobs) = answer, request.bodies.isEmpty,
             let bodies = await bodies(blobs, of: request.key, place)
         else { return (node, answer) }

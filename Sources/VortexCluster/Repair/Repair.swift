@@ -138,6 +138,8 @@ extension ClusterNode {
     }
 
     private func pay(_ entry: OwedCopies.Owed) async {
+        // Another node has its places, or none: what that one lacks the walks find.
+        guard let state = layout.member(entry.node)?.state, state != .replaced else { return }
         if peers.isSuspect(entry.node) { return coordinator.owed.add(entry.chunk, to: entry.node) }
         do throws(ClusterError) {
             if try await chunks.copy(entry.chunk, to: entry.node, naming: self) == .failed {

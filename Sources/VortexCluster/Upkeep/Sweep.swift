@@ -27,8 +27,8 @@ extension ClusterNode {
 
     /// Buckets whose deletion was cut short: deleted now, or open again.
     func finishClosingBuckets() async throws(ClusterError) {
-        for name in try closingBuckets() {
-            do throws(ClusterError) { try await deleteBucket(name) } catch {
+        for (name, id) in try closingBuckets() {
+            do throws(ClusterError) { try await finishDeleting(name, id) } catch {
                 guard error == .bucketNotEmpty || error == .noSuchBucket else { throw error }
             }
         }
@@ -183,29 +183,31 @@ extension ClusterNode {
         if isOver { try await closeUpload(.multipart(id), key) }
     }
 
-    private func closingBuckets() throws(ClusterError) -> [String] {
-        var names: [String] = []
+    /// As this node's rows have it, which may be behind.
+    private func closingBuckets() throws(ClusterError) -> [(name: String, id: BucketID)] {
+        var found: [(String, BucketID)] = []
         do throws(StoreError) {
             try store.scanObjects(bucket: .zero, from: []) { key, row in
-                if Self.isClosing(row), names.count < Limits.listPageMax {
-                    names.append(String(decoding: key, as: UTF8.self))
+                if let id = Self.closing(row), found.count < Limits.listPageMax {
+                    found.append((String(decoding: key, as: UTF8.self), id))
                 }
                 return .next
             }
         } catch { throw ClusterError(error) }
-        return names
+        return found
     }
 
-    private static func isClosing(_ row: UnsafeRawBufferPointer) -> Bool {
+    private static func closing(_ row: UnsafeRawBufferPointer) -> BucketID? {
         do throws(CodingError) {
             var reader = try ByteReader.registerValue(ofStored: row)
             let value = try reader.readRegisterValue()
-            guard !value.isTombstone else { return false }
-            return try ByteReader.decode(value.content) { (reader) throws(CodingError) in
+            guard !value.isTombstone else { return nil }
+            let bucket = try ByteReader.decode(value.content) { (reader) throws(CodingError) in
                 try reader.readBucketRow()
-            }.state == .closing
+            }
+            return bucket.state == .closing ? bucket.id : nil
         } catch {
-            return false
+            return nil
         }
     }
 }

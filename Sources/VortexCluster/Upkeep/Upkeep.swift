@@ -27,12 +27,13 @@ extension ClusterNode {
     private func upkeep() async {
         var swept: UInt64 = 0
         var tidyAt: UInt64 = 0
-        var isFirst = true
+        var hasFinished = false
         while !Task.isCancelled {
             await guarded("closing buckets") { () async throws(ClusterError) in
-                if isFirst { try await self.finishClosingBuckets() }
+                guard !hasFinished else { return }
+                try await self.finishClosingBuckets()
+                hasFinished = true
             }
-            isFirst = false
             await collectOnce()
             let began = clock.monotonicNanoseconds
             if began >= tidyAt {

@@ -137,15 +137,7 @@ extension ClusterNode {
                 let index = row.openUploads.firstIndex(where: {
                     $0.kind == .multipart(upload.id)
                 })
-            else {
-                let visible = row.versions.first { $0.id == version.id }
-                return .nothing(
-                    .success(
-                        .written(
-                            PutResult(
-                                version: visible ?? version, created: upload.row.created,
-                                replayed: true))))
-            }
+            else { return .nothing(.success(.written(Self.committed(upload, version, in: row)))) }
             guard row.openUploads[index].state == .open else {
                 return .nothing(.success(.refused))
             }
@@ -158,8 +150,24 @@ extension ClusterNode {
             let result = PutResult(
                 version: version, created: row.visible == nil, replayed: false)
             row.replace(with: version, generation: bucket.generation)
+            row.owe(result.answer(to: upload.answerKey, now: now))
             return .write(.object(row), bodies: [], .written(result))
         }
+    }
+
+    /// What the change that took effect has answered, told by the object's row: its gateway may
+    /// have gone before the upload's row knew, and another version may have come since.
+    private static func committed(
+        _ upload: FoundUpload, _ version: ObjectVersion, in row: ObjectRow
+    ) -> PutResult {
+        var version = row.versions.first { $0.id == version.id } ?? version
+        var created = upload.row.created
+        let owed = row.answers.last { $0.keyHash == upload.answerKey.keyHash }
+        if case .put(version.id, _, _, let modified, let wasCreated) = owed?.outcome {
+            version.modifiedMilliseconds = modified
+            created = wasCreated
+        }
+        return PutResult(version: version, created: created, replayed: true)
     }
 
     /// Of an upload that is over. Whoever finds the object's entry gone takes the commit for done;
@@ -168,5 +176,15 @@ extension ClusterNode {
         guard row.state != .refused else { throw .preconditionFailed }
         guard let version = row.version else { throw .noSuchUpload }
         return PutResult(version: version, created: row.created, replayed: false)
+    }
+}
+
+extension ClusterNode.FoundUpload {
+    /// Whoever finishes the upload is owed the answer of the one that wrote its version.
+    var answerKey: IdempotencyKey {
+        var writer = ByteWriter(reserving: 16)
+        writer.write(id)
+        let hash = XXH3.hash128(writer.bytes)
+        return IdempotencyKey(keyHash: hash, requestHash: hash)
     }
 }

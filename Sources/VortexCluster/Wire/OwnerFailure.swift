@@ -18,6 +18,8 @@ enum OwnerFailure: Error, Equatable, Sendable {
     case unreachable
     /// Perhaps delivered, perhaps done.
     case lost
+    /// On its way still: the asker went on, and hears of the outcome by `Peers.Late`.
+    case left
 
     init(_ error: StoreError) {
         switch error {
@@ -30,7 +32,7 @@ enum OwnerFailure: Error, Equatable, Sendable {
     /// Whether the owner may have done what it was asked all the same.
     var isInDoubt: Bool {
         switch self {
-        case .lost, .stale, .stopped: true
+        case .lost, .left, .stale, .stopped: true
         case .full, .damaged, .busy, .notOwner, .fenced, .unreachable: false
         }
     }
@@ -41,7 +43,7 @@ enum OwnerFailure: Error, Equatable, Sendable {
         case .stopped: .stopped
         case .damaged: .damaged
         case .busy: .busy
-        case .stale, .notOwner, .fenced, .unreachable, .lost: .noQuorum
+        case .stale, .notOwner, .fenced, .unreachable, .lost, .left: .noQuorum
         }
     }
 
@@ -54,7 +56,7 @@ enum OwnerFailure: Error, Equatable, Sendable {
         case .stopped: writer.write(UInt8(2))
         case .damaged: writer.write(UInt8(3))
         case .busy: writer.write(UInt8(4))
-        case .stale, .lost, .unreachable: writer.write(UInt8(5))
+        case .stale, .lost, .left, .unreachable: writer.write(UInt8(5))
         case .fenced: writer.write(UInt8(6))
         case .notOwner: return WireMessage(kind: WireKind.notOwner.rawValue, epoch: .zero)
         }

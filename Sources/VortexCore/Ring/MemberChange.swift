@@ -26,8 +26,10 @@ extension Layout {
         for partition in ring.partitions {
             guard rowHolders(of: partition).contains(where: { $0.node == node }) else { continue }
             let left = next.rowOwners(of: partition)
-            let previous = joint(of: partition)?.previous ?? voters(of: partition)
-            guard !left.isEmpty, next.hasMajority(of: previous, without: node) else { return nil }
+            let before = joint(of: partition)?.previous ?? voters(of: partition)
+            guard !left.isEmpty, let previous = next.witnesses(of: before, without: node) else {
+                return nil
+            }
             next.settle(partition, sources: [])
             // Falling back to the previous owners alone.
             if Set(left) == Set(previous.prefix(replicas).map(\.node)) { continue }
@@ -75,8 +77,8 @@ extension Layout {
             holders[place] = Holder(node: new.id, since: next.epoch)
             next.setOwners(holders, of: partition)
             guard place < replicas else { continue }
-            let previous = joint(of: partition)?.previous ?? voters(of: partition)
-            guard next.hasMajority(of: previous, without: old) else { return nil }
+            let before = joint(of: partition)?.previous ?? voters(of: partition)
+            guard let previous = next.witnesses(of: before, without: old) else { return nil }
             next.settle(partition, sources: [])
             next.insert(Joint(partition: partition, previous: previous))
         }
@@ -94,14 +96,20 @@ extension Layout {
         return all.filter { member($0.node)?.state != .resyncing }
     }
 
-    /// Whether the previous owners that may still answer for rows are a majority of them.
-    private func hasMajority(of previous: [Holder], without node: NodeID) -> Bool {
-        let all = previous.prefix(replicas).map(\.node)
+    /// The previous owners that a change of owners goes on with when `node` answers no more: as
+    /// they are, where those that answer are a majority of them. Where they were two, the other
+    /// one: it has accepted all that was ever chosen, for the two were the only majority. nil: too
+    /// few.
+    private func witnesses(of previous: [Holder], without node: NodeID) -> [Holder]? {
+        let all = previous.prefix(replicas)
         let answering = all.filter { other in
-            guard other != node, let state = member(other)?.state else { return false }
+            guard other.node != node, let state = member(other.node)?.state else { return false }
             return state != .resyncing && state != .replaced
         }
-        return Quorum.isMajority(answering, of: all)
+        let nodes = all.map(\.node)
+        if Quorum.isMajority(answering.map(\.node), of: nodes) { return previous }
+        let silent = nodes.filter { node in !answering.contains { $0.node == node } }
+        return Quorum.isMajority(silent, of: nodes) ? nil : Array(answering)
     }
 
     /// Every joint epoch begins anew at this one, with the same previous owners (Owner changes,

@@ -34,12 +34,27 @@ public enum TransportError: Error, Equatable, Sendable {
 }
 
 public protocol Transport: Sendable {
+    /// What comes of a question after its asker has gone on.
+    typealias Late = @Sendable (Result<WireMessage, TransportError>) -> Void
+
     /// Asks the node that listens on `address` (host:port). Returns at once with `.cancelled` where
     /// the task is cancelled: who has a quorum does not wait for the slowest. The question is
     /// handed over before the call suspends for the first time.
+    ///
+    /// Without `late` a cancelled question is taken back where it was not sent yet. With it, it is
+    /// not, and `late` is called once with what the call would have returned, from any thread;
+    /// never where the call returned anything but `.cancelled`.
     func ask(
-        _ address: String, _ question: WireMessage, timeoutMilliseconds: UInt64
+        _ address: String, _ question: WireMessage, timeoutMilliseconds: UInt64, late: Late?
     ) async throws(TransportError) -> WireMessage
+}
+
+extension Transport {
+    public func ask(
+        _ address: String, _ question: WireMessage, timeoutMilliseconds: UInt64
+    ) async throws(TransportError) -> WireMessage {
+        try await ask(address, question, timeoutMilliseconds: timeoutMilliseconds, late: nil)
+    }
 }
 
 /// What answers peers' questions on a node.

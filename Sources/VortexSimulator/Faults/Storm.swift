@@ -65,17 +65,22 @@ struct Storm: Sendable {
     private func damage(_ node: SimulatedNode, _ fault: FaultProfile.Fault) {
         guard fault != .oldImage else {
             // The first time it is taken, the next time it comes back.
-            if !node.keepImage() { node.end(.imageRestored, downNanoseconds: down) }
+            if !node.keepImage() {
+                node.restoreImage(
+                    knownTo: nodes.filter { $0 !== node }, downNanoseconds: down)
+            }
             return
         }
         let (seed, bit) = (entropy.next(), entropy.below(8))
         let count = entropy.within(512..<16_384)
         guard let place = node.disk.somePlace(prefix: "segment-", seed: seed) else { return }
         around.trace.note(.fault, UInt64(node.place), place.offset, text: place.name)
-        if fault == .rot {
-            node.disk.rot(place.name, at: place.offset, bit: UInt8(bit))
-        } else {
-            node.disk.failReads(of: place.name, in: place.offset..<place.offset + count)
+        node.damage { disk in
+            if fault == .rot {
+                disk.rot(place.name, at: place.offset, bit: UInt8(bit))
+            } else {
+                disk.failReads(of: place.name, in: place.offset..<place.offset + count)
+            }
         }
     }
 

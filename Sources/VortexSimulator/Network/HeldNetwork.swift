@@ -17,7 +17,7 @@ public final class HeldNetwork: Sendable {
     }
     private struct Wait {
         var question: Question
-        var outcome: Outcome<Result<WireMessage, TransportError>>
+        var outcome: AskOutcome
     }
     private struct State {
         var last: UInt64 = 0
@@ -109,9 +109,9 @@ public final class HeldNetwork: Sendable {
     }
 
     fileprivate func ask(
-        _ message: WireMessage, from asker: Int, at address: String
+        _ message: WireMessage, from asker: Int, at address: String, late: AskOutcome.Late?
     ) async throws(TransportError) -> WireMessage {
-        let outcome = Outcome<Result<WireMessage, TransportError>>()
+        let outcome = AskOutcome(late: late)
         let entered = state.withLock { state in
             let target = state.responders.keys.first { Self.address(of: $0) == address }
             guard !state.isClosed, let target else { return false }
@@ -126,7 +126,7 @@ public final class HeldNetwork: Sendable {
         let answer = await withTaskCancellationHandler {
             await outcome.value()
         } onCancel: {
-            outcome.settle(.failure(.cancelled))
+            outcome.abandon()
         }
         return try answer.get()
     }
@@ -137,8 +137,8 @@ private struct HeldTransport: Transport {
     let node: Int
 
     func ask(
-        _ address: String, _ question: WireMessage, timeoutMilliseconds: UInt64
+        _ address: String, _ question: WireMessage, timeoutMilliseconds: UInt64, late: Late?
     ) async throws(TransportError) -> WireMessage {
-        try await network.ask(question, from: node, at: address)
+        try await network.ask(question, from: node, at: address, late: late)
     }
 }

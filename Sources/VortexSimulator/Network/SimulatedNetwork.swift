@@ -24,7 +24,6 @@ public final class SimulatedNetwork: Sendable {
         /// Questions of each node that are not settled yet, by node.
         var asking: [Int] = []
     }
-    typealias Reply = Result<WireMessage, TransportError>
 
     /// A node's questions on their way together; one more is `busy`.
     static let askingMax = 4_096
@@ -63,10 +62,11 @@ public final class SimulatedNetwork: Sendable {
     // MARK: Asking
 
     fileprivate func ask(
-        _ question: WireMessage, from place: Int, at address: String, timeoutMilliseconds: UInt64
+        _ question: WireMessage, from place: Int, at address: String, timeoutMilliseconds: UInt64,
+        late: AskOutcome.Late?
     ) async throws(TransportError) -> WireMessage {
         guard enter(place) else { throw .busy }
-        let waiting = Outcome<Reply>()
+        let waiting = AskOutcome(late: late)
         let message = state.withLock { state in
             state.lastMessage += 1
             return state.lastMessage
@@ -81,9 +81,9 @@ public final class SimulatedNetwork: Sendable {
         let reply = await withTaskCancellationHandler {
             await waiting.value()
         } onCancel: {
-            waiting.settle(.failure(.cancelled))
+            waiting.abandon()
         }
-        executor.cancel(timer)
+        if !waiting.isOpen { executor.cancel(timer) }
         state.withLock { $0.asking[place] -= 1 }
         trace.note(.arrived, message, UInt64(place))
         return try reply.get()
@@ -99,7 +99,7 @@ public final class SimulatedNetwork: Sendable {
 
     private func send(
         _ question: WireMessage, _ message: UInt64, from place: Int, to address: String,
-        _ waiting: Outcome<Reply>
+        _ waiting: AskOutcome
     ) {
         let isLost = weather.loses(entropy)
         executor.schedule(nanoseconds: weather.delay(entropy)) { [self] in
@@ -119,7 +119,7 @@ public final class SimulatedNetwork: Sendable {
 
     private func giveBack(
         _ answer: WireMessage, _ message: UInt64, from place: Int, to asker: Int,
-        _ waiting: Outcome<Reply>
+        _ waiting: AskOutcome
     ) {
         trace.note(.answered, message, UInt64(place), UInt64(answer.kind))
         let isLost = weather.loses(entropy)
@@ -139,11 +139,14 @@ private struct SimulatedTransport: Transport {
     let isAlive: @Sendable () -> Bool
 
     func ask(
-        _ address: String, _ question: WireMessage, timeoutMilliseconds: UInt64
+        _ address: String, _ question: WireMessage, timeoutMilliseconds: UInt64, late: Late?
     ) async throws(TransportError) -> WireMessage {
         guard isAlive() else { throw .unreachable }
+        var told: Late?
+        if let late { told = { [isAlive] in if isAlive() { late($0) } } }
         let answer = try await network.ask(
-            question, from: place, at: address, timeoutMilliseconds: timeoutMilliseconds)
+            question, from: place, at: address, timeoutMilliseconds: timeoutMilliseconds,
+            late: told)
         guard isAlive() else { throw .lost }
         return answer
     }

@@ -31,6 +31,9 @@ final class SimulatedNode: Sendable {
         var index: MemoryIndex
         /// Lives that had entered by then.
         var entries: UInt64
+        var node: NodeID
+        /// Where its journal ended, at the most.
+        var position: UInt64
     }
 
     /// A process that serves.
@@ -55,6 +58,12 @@ final class SimulatedNode: Sendable {
         var entries: UInt64 = 0
         var image: Image?
         var past = Past.its
+        /// Bits of the disk were flipped, or sectors cannot be read.
+        var isDamaged = false
+        /// A life with this disk has become a member.
+        var hasEntered = false
+        /// What its last life durably remembered of the others.
+        var noted: [NodeID: UInt64] = [:]
         /// Whom it asks to be let in while its directory is empty; empty: it makes the cluster.
         var joins: [String]
     }
@@ -160,6 +169,9 @@ final class SimulatedNode: Sendable {
         state.withLock { state in
             precondition(state.life == nil, "a running node has its disk open")
             state.disk = fresh
+            state.isDamaged = false
+            state.hasEntered = false
+            state.noted = [:]
         }
         loseIndex()
     }
@@ -174,12 +186,35 @@ final class SimulatedNode: Sendable {
     func keepImage() -> Bool {
         let seed = entropy.next()
         return state.withLock { state in
-            guard state.image == nil, state.process != nil else { return false }
+            guard state.image == nil, let process = state.process else { return false }
             state.image = Image(
                 disk: state.disk.image(seed: seed), index: state.index.crash(),
-                entries: state.entries)
+                entries: state.entries, node: process.store.identity.node,
+                position: process.store.position)
             return true
         }
+    }
+
+    /// Brings back what `keepImage` has kept, where each of the others has noted that the journal
+    /// has got further: a past that nobody remembers cannot be told from the present.
+    func restoreImage(knownTo others: [SimulatedNode], downNanoseconds: UInt64) {
+        guard let image = state.withLock({ $0.image }),
+            others.allSatisfy({ $0.remembers(image.node, beyond: image.position) })
+        else { return }
+        end(.imageRestored, downNanoseconds: downNanoseconds)
+    }
+
+    private func remembers(_ node: NodeID, beyond position: UInt64) -> Bool {
+        state.withLock { state in
+            guard state.hasEntered else { return true }
+            let noted = state.process?.node.notedPositions ?? state.noted
+            return noted[node] ?? 0 > position
+        }
+    }
+
+    func damage(_ bring: (MemoryDisk) -> Void) {
+        bring(disk)
+        state.withLock { $0.isDamaged = true }
     }
 
     /// The disk crashes at the very moment at which the life ends.
@@ -197,6 +232,7 @@ final class SimulatedNode: Sendable {
                 state.past = state.entries > image.entries ? .outdated : .rolledBack
                 state.image = nil
             }
+            state.noted = state.process?.node.notedPositions ?? state.noted
             state.life = nil
             state.process = nil
         }
@@ -319,6 +355,7 @@ final class SimulatedNode: Sendable {
             defer {
                 state.past = .its
                 state.entries += 1
+                state.hasEntered = true
             }
             if state.life === life { state.process = process }
             return state.past
@@ -331,8 +368,15 @@ final class SimulatedNode: Sendable {
 
     private func fails(_ life: Life, _ error: ClusterError) {
         guard life.isAlive else { return }
-        let past = state.withLock { $0.past }
-        let isReplaced = error == .outdatedDisk && past != .its
+        let (past, isDamaged, hasEntered) = state.withLock {
+            ($0.past, $0.isDamaged, $0.hasEntered)
+        }
+        let isReplaced =
+            // What was damaged at the journal's very end looks like a torn tail: the number of its
+            // last boot may be gone.
+            error == .outdatedDisk && (past != .its || isDamaged)
+            // It was damaged before it was let in, and cannot know that it never was a member.
+            || error == .replaced && isDamaged && !hasEntered
         if error != .stopped, !isReplaced {
             around.verdict.fail("node \(place) does not start: \(error)")
         }
@@ -340,8 +384,9 @@ final class SimulatedNode: Sendable {
         if isReplaced { startAnew() }
     }
 
-    /// What the operator does where the node says that its disk is an old one: an empty directory,
-    /// and the same command; a new node takes its place.
+    /// What the operator does where the node says that its disk is an old one, or has lost both
+    /// copies of a segment's header: an empty directory, and the same command; a new node takes its
+    /// place.
     private func startAnew() {
         around.trace.note(.replaced, UInt64(place))
         replaceDisk()
@@ -358,6 +403,10 @@ final class SimulatedNode: Sendable {
         switch error {
         // A full disk has no room to write a journal's tail again: it starts when it has some.
         case .disk, .stopped, .full: break
+        case .refused(.missingSegment), .refused(.indexNewerThanJournal):
+            guard state.withLock({ $0.isDamaged }) else { fallthrough }
+            finish(life, .kill)
+            return startAnew()
         case .damaged, .notFound, .index, .coding, .refused:
             around.verdict.fail("node \(place): \(what): \(error)")
         }

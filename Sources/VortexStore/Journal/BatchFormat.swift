@@ -39,6 +39,8 @@ struct BatchHeader: Equatable {
     var synced: UInt64
     var checksum: UInt32
 
+    static let numberOffset = 24
+
     func write(to writer: inout ByteWriter) {
         writer.write(fixed: BatchFormat.magic)
         writer.write(fixed: UInt32(0))

@@ -190,6 +190,9 @@ struct Recovery {
             return  // Damaged since; a later batch shows that the journal reaches further.
         case .end:
             guard segments.last?.number == mark.segment else { return }
+            if try await SegmentWalk.hasRemains(of: mark.batch, at: mark.offset, in: segment) {
+                return  // The last one of all, damaged since: the index has what it said.
+            }
             throw .refused(.indexNewerThanJournal(index: mark.batch, journal: 0))
         }
     }

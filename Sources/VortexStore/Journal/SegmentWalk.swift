@@ -124,6 +124,22 @@ struct SegmentWalk {
             == BatchFormat.magic
     }
 
+    /// Whether a batch that does not verify was this one, and not something of the file's earlier
+    /// life: what cannot be read was written once, and no two batches have the same number.
+    static func hasRemains(
+        of batch: UInt64, at offset: UInt64, in segment: Segment
+    ) async throws(StoreError) -> Bool {
+        guard let bytes = try await read(segment, at: offset, count: BatchFormat.headerBytes) else {
+            return true
+        }
+        guard bytes.count == BatchFormat.headerBytes else { return false }
+        return bytes.withUnsafeBytes { raw in
+            let number = raw.loadUnaligned(
+                fromByteOffset: BatchHeader.numberOffset, as: UInt64.self)
+            return UInt64(littleEndian: number) == batch
+        }
+    }
+
     private func isTouched(at offset: UInt64) async throws(StoreError) -> Bool {
         let bytes = try await read(at: offset, count: BatchFormat.headerBytes)
         guard bytes.count >= 8 else { return false }
