@@ -17,6 +17,9 @@ public enum Limits {
     public static let bucketNameBytes = 3...63
     /// Content headers and user metadata of one version together.
     public static let metadataBytesMax = 8_192
+    /// Tags of one object, and the bytes of a key or a value: 256 characters.
+    public static let tagsMax = 10
+    public static let tagTextBytesMax = 1_024
     /// Newest versions kept in an object's row; older ones move to page rows.
     public static let versionsPerRowMax = 64
     public static let openUploadsPerRowMax = 64

@@ -8,6 +8,13 @@ public enum ScanStep: Sendable, Equatable {
     case stop
 }
 
+/// Rows of uploads or of parts, in order.
+public struct AttachedRows: Sendable {
+    public var rows: [(key: RowKey, row: StoredRow)] = []
+    /// Others follow.
+    public var isTruncated = false
+}
+
 extension Store {
     /// Lends the rows of a bucket's objects from `key` on, in the order of the keys' bytes, as they
     /// were when the call began: the key, and the encoded `StoredRow`, valid only during the call
@@ -56,37 +63,48 @@ extension Store {
     /// Rows of uploads by id, at most `limit`, behind `after`.
     public func uploads(
         after: UploadID?, limit: Int
-    ) throws(StoreError) -> [(key: RowKey, row: StoredRow)] {
+    ) throws(StoreError) -> AttachedRows {
         let all: [UInt8] = Array("u".utf8)
         let from = after.flatMap { IndexKey.end(of: IndexKey.upload($0)) }
         return try attached(prefix: all, from: from, limit: limit)
     }
 
     public func upload(_ id: UploadID) throws(StoreError) -> (key: RowKey, row: StoredRow)? {
-        try attached(prefix: IndexKey.upload(id), from: nil, limit: 1).first
+        try attached(prefix: IndexKey.upload(id), from: nil, limit: 1).rows.first
     }
 
-    /// Rows of an upload's parts by number.
-    public func parts(of id: UploadID) throws(StoreError) -> [(key: RowKey, row: StoredRow)] {
-        try attached(
-            prefix: IndexKey.parts(of: id), from: nil, limit: Limits.partsPerUploadMax)
+    /// Rows of an upload's parts by number, at most `limit`, behind `after`.
+    public func parts(
+        of id: UploadID, after: UInt32 = 0, limit: Int
+    ) throws(StoreError) -> AttachedRows {
+        let from = IndexKey.end(of: IndexKey.part(id, after))
+        return try attached(prefix: IndexKey.parts(of: id), from: from, limit: limit)
     }
+
+    /// A page of such rows ends behind this much of them.
+    private static let attachedBytesMax = 2 << 20
 
     private func attached(
         prefix: [UInt8], from: [UInt8]?, limit: Int
-    ) throws(StoreError) -> [(key: RowKey, row: StoredRow)] {
-        var rows: [(key: RowKey, row: StoredRow)] = []
+    ) throws(StoreError) -> AttachedRows {
+        var found = AttachedRows()
+        var bytes = 0
         var failure: CodingError?
         do throws(IndexError) {
             try index.scan(from: from ?? prefix, before: IndexKey.end(of: prefix)) { key, entry in
+                guard found.rows.count < limit, bytes < Self.attachedBytesMax else {
+                    found.isTruncated = true
+                    return .stop
+                }
                 do throws(CodingError) {
-                    rows.append((try IndexKey.attachedRow(key), try RowEntry.row(entry)))
+                    found.rows.append((try IndexKey.attachedRow(key), try RowEntry.row(entry)))
                 } catch { failure = error }
-                return failure == nil && rows.count < limit ? .next : .stop
+                bytes += key.count + entry.count
+                return failure == nil ? .next : .stop
             }
         } catch { throw .index }
         if let failure { throw .coding(failure) }
-        return rows
+        return found
     }
 
     /// Blobs that rows stopped naming before that moment, oldest first, behind `after`.

@@ -1,6 +1,6 @@
 """Clients that people have, unchanged, each at its real job: up, listed, down, compared, gone.
 
-Files stay below 8 MiB: beyond that most of them make multipart uploads, which are not there yet.
+One file is large enough for each of them to send it in parts.
 """
 
 import filecmp
@@ -35,6 +35,7 @@ def tree(scratch) -> Path:
     generator = random.Random(7)
     root = scratch / "tree"
     for name, size in [("empty", 0), ("small.txt", 3), ("ünï+cödé &.bin", 70_000), ("sub/a b/large.bin", 5_000_000),
+                       ("sub/in parts.bin", 21_000_000),
                        ("sub/many/0", 1), ("sub/many/1", 1), ("sub/many/2", 1)]:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -90,7 +91,7 @@ def test_awscli(store, tree, scratch):
 def test_s3cmd(store, tree, scratch):
     def s3cmd(*words):
         place = f"{store.place.host}:{store.place.port}"
-        return run([tool("s3cmd"), "-c", "/dev/null", f"--host={place}", f"--host-bucket={place}", "--no-ssl",
+        return run([tool("s3cmd"), "--multipart-chunk-size-mb=5", "-c", "/dev/null", f"--host={place}", f"--host-bucket={place}", "--no-ssl",
                     f"--access_key={KEY}", f"--secret_key={SECRET}", "--no-progress", *words])
 
     s3cmd("mb", "s3://s3cmd-bucket")
@@ -108,7 +109,8 @@ def test_s3cmd(store, tree, scratch):
 def test_rclone(store, tree, scratch):
     file = scratch / "rclone.conf"
     file.write_text(f"[store]\ntype = s3\nprovider = Other\nendpoint = {store.url}\n"
-                    f"access_key_id = {KEY}\nsecret_access_key = {SECRET}\n")
+                    f"access_key_id = {KEY}\nsecret_access_key = {SECRET}\n"
+                    "upload_cutoff = 5M\nchunk_size = 5M\ncopy_cutoff = 6M\n")
 
     def rclone(*words):
         return run([tool("rclone"), "--config", file, *words])

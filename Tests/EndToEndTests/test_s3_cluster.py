@@ -1,5 +1,8 @@
 """S3 and access keys over three nodes: each sees what the others wrote, also when one has died."""
 
+import concurrent.futures
+import hashlib
+import random
 import threading
 import time
 
@@ -126,3 +129,83 @@ def test_reads_and_writes_go_on_when_a_node_dies(keyed, admin):
     assert len(second.list_objects_v2(Bucket="survivors")["Contents"]) == 20
     keyed.nodes[2].start()
     assert len(client(keyed.nodes[2], admin).list_objects_v2(Bucket="survivors")["Contents"]) == 20
+
+
+def test_parts_go_through_all_nodes_and_on_when_one_dies(keyed, admin):
+    """120 parts in parallel through three gateways, one of which is killed on the way."""
+    clients = [client(node, admin) for node in keyed.nodes]
+    clients[0].create_bucket(Bucket="in-parts")
+    place = {"Bucket": "in-parts", "Key": "k"}
+    place["UploadId"] = clients[0].create_multipart_upload(**place)["UploadId"]
+    generator = random.Random(5)
+    pieces = [generator.randbytes(5 << 20) for _ in range(4)]
+    sizes = [5 << 20 if number % 3 else (5 << 20) + number for number in range(119)] + [17]
+    bodies = [(pieces[number % 4] + b"x" * number)[:size] for number, size in enumerate(sizes)]
+    sent = threading.Semaphore(0)
+
+    def send(number):
+        # As a client does that knows all three: to another one where one is gone.
+        for attempt in range(10):
+            try:
+                answer = clients[(number + attempt) % 3].upload_part(
+                    **place, PartNumber=number + 1, Body=bodies[number])
+                sent.release()
+                return {"PartNumber": number + 1, "ETag": answer["ETag"]}
+            except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
+                last = error
+        raise last
+
+    with concurrent.futures.ThreadPoolExecutor(12) as pool:
+        futures = [pool.submit(send, number) for number in range(120)]
+        for _ in range(40):
+            sent.acquire(timeout=60)
+        keyed.nodes[2].kill()
+        parts = [future.result(timeout=300) for future in futures]
+    listed = [one for page in clients[1].get_paginator("list_parts").paginate(**place, PaginationConfig={"PageSize": 50})
+              for one in page["Parts"]]
+    assert [(one["PartNumber"], one["ETag"]) for one in listed] == [(one["PartNumber"], one["ETag"]) for one in parts]
+    done = clients[1].complete_multipart_upload(**place, MultipartUpload={"Parts": parts})
+    assert done["ETag"] == clients[0].complete_multipart_upload(**place, MultipartUpload={"Parts": parts})["ETag"]
+    keyed.nodes[2].start()
+    expected = hashlib.md5(b"".join(bodies)).hexdigest()
+    for reader in (clients[0], client(keyed.nodes[2], admin)):
+        digest = hashlib.md5()
+        for chunk in reader.get_object(Bucket="in-parts", Key="k")["Body"].iter_chunks(1 << 20):
+            digest.update(chunk)
+        assert digest.hexdigest() == expected
+
+
+def test_completes_and_aborts_race_through_different_gateways(keyed, admin):
+    clients = [client(node, admin) for node in keyed.nodes]
+    clients[0].create_bucket(Bucket="part-races")
+    for race in range(12):
+        place = {"Bucket": "part-races", "Key": f"k{race}"}
+        place["UploadId"] = clients[0].create_multipart_upload(**place)["UploadId"]
+        tag = clients[1].upload_part(**place, PartNumber=1, Body=b"whole")["ETag"]
+        parts = {"Parts": [{"PartNumber": 1, "ETag": tag}]}
+        won, tags = [], []
+
+        def complete(number):
+            try:
+                tags.append(clients[number].complete_multipart_upload(**place, MultipartUpload=parts)["ETag"])
+                won.append("complete")
+            except botocore.exceptions.ClientError as error:
+                assert error.response["Error"]["Code"] == "NoSuchUpload", error
+
+        def abort():
+            try:
+                clients[2].abort_multipart_upload(**place)
+                won.append("abort")
+            except botocore.exceptions.ClientError as error:
+                assert error.response["Error"]["Code"] == "NoSuchUpload", error
+
+        threads = [threading.Thread(target=complete, args=(0,)), threading.Thread(target=complete, args=(1,))]
+        if race % 3:
+            threads.insert(race % 2, threading.Thread(target=abort))
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(set(won)) == 1 and len(set(tags)) <= 1, won
+        keys = [one["Key"] for one in clients[2].list_objects_v2(Bucket="part-races").get("Contents", [])]
+        assert (f"k{race}" in keys) == ("complete" in won)

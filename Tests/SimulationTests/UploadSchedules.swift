@@ -41,6 +41,51 @@ private final class Upload: Sendable {
     func verdict(_ s: Script) -> String? { isAcknowledged.now ? s.lost(Script.bytes) : nil }
 }
 
+/// An upload with numbered parts.
+private final class Numbered: Sendable {
+    let id = Box(UploadID(high: 0, low: 0))
+    let isAcknowledged = Box(false)
+
+    init(_ s: Script) {
+        let id = id
+        s.go(95, Script.everybody) { node in
+            id.set(
+                try await node.createMultipart(
+                    bucket: Script.bucket, key: Script.key, attributes: ObjectAttributes(),
+                    checksum: nil))
+        }
+    }
+
+    private var place: UploadPlace {
+        UploadPlace(bucket: Script.bucket, key: Script.key, id: id.now)
+    }
+
+    func part(_ bytes: [UInt8]) -> @Sendable (ClusterNode) async throws -> Void {
+        let place = place
+        return { node in
+            _ = try await node.putPart(place, number: 1, body: ScriptBody(bytes))
+        }
+    }
+
+    /// With the parts that there are.
+    var complete: @Sendable (ClusterNode) async throws -> Void {
+        let (place, isAcknowledged) = (place, isAcknowledged)
+        return { node in
+            let tag = EntityTag(digest: Digest128(high: 1, low: 1), parts: 1)
+            _ = try await node.completeMultipart(place, tag: tag, condition: .none) {
+                (_, parts) throws(ClusterError) in
+                ClusterNode.ChosenParts(extents: parts.map(\.extent), checksum: nil)
+            }
+            isAcknowledged.set(true)
+        }
+    }
+
+    var abort: @Sendable (ClusterNode) async throws -> Void {
+        let place = place
+        return { node in try await node.abortMultipart(place) }
+    }
+}
+
 extension Script {
     /// Changes of rows of that kind.
     static func changes(of isHeld: @escaping (RowKey.Kind) -> Bool) -> Holds {
@@ -131,6 +176,32 @@ let uploadSchedules = [
         s.collect()
         s.end(completing, 96)
         return upload.isAcknowledged.now ? s.lost(Script.small) : nil
+    },
+    BodySchedule("replaced part keeps", [.partKeeps]) { s in
+        let upload = Numbered(s)
+        s.go(95, Script.everybody, upload.part(Script.small))
+        // Complete has read the part's row, and is about to name its body.
+        let completing = s.begin(
+            96, Script.everybody,
+            holding: Script.changes { if case .upload = $0 { true } else { false } },
+            upload.complete)
+        s.go(97, Script.everybody, upload.part([1, 2, 3]))
+        s.collect()
+        s.end(completing, 96)
+        return upload.isAcknowledged.now ? s.lost(Script.small) : "not completed"
+    },
+    BodySchedule("numbered part orphan", [.partOrphan]) { s in
+        let upload = Numbered(s)
+        let sending = s.begin(
+            95, Script.everybody,
+            holding: Script.changes { if case .part = $0 { true } else { false } },
+            upload.part(Script.bytes))
+        s.go(97, Script.everybody, upload.abort)
+        s.tidy()
+        // Only now its body is named.
+        s.end(sending, 95)
+        s.collect()
+        return s.holders().isEmpty ? nil : "garbage stays"
     },
     BodySchedule("collect order", [.collectOrder]) { s in
         let upload = Upload(s)

@@ -12,10 +12,13 @@ public protocol BodySource: AnyObject, Sendable {
     func verify() async throws(ClusterError)
     /// The ETag that the version gets; nil: the store's own. Asked for after `verify`.
     var tag: EntityTag? { get }
+    /// The checksum that is kept with the version or the part. Asked for after `verify`.
+    var checksum: StoredChecksum? { get }
 }
 
 extension BodySource {
     public var tag: EntityTag? { nil }
+    public var checksum: StoredChecksum? { nil }
 }
 
 /// A cryptographic digest over bytes in pieces, for those that a client asks to be checked.

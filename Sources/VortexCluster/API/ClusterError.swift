@@ -18,6 +18,8 @@ public enum ClusterError: Error, Hashable, Sendable {
     case tooManyUploads
     /// Another request appends to or completes this upload right now.
     case uploadBusy
+    /// The parts that were named to be put together are not those that are there.
+    case invalidPart
     /// The same idempotency key came with another request before.
     case idempotencyMismatch
     case digestMismatch

@@ -64,6 +64,7 @@ public final class ClusterNode: Sendable {
     let active: ActiveUploads
     let tombstones = Tombstones()
     let owedDeletes = OwedDeletes()
+    let overUploads = OverUploads()
     let progress = RepairProgress()
     let startedMilliseconds: UInt64
     /// Where the journal ended when the node was opened.

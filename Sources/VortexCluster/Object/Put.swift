@@ -77,7 +77,7 @@ extension ClusterNode {
         guard body.expectedBytes == nil || isWhole(buffer, body) else { throw .bodyEndedEarly }
         try await body.verify()
         do throws(ClusterError) {
-            return try await putInRow(order, buffer, body.tag)
+            return try await putInRow(order, buffer, body)
         } catch .staleBucket {
             // Nothing was written; the bucket is another one, or has other settings.
             knownBuckets.forget(bucket)
@@ -85,7 +85,7 @@ extension ClusterNode {
         let again = try await self.order(
             bucket, key, attributes, condition, idempotency, body.expectedBytes)
         do throws(ClusterError) {
-            return try await putInRow(again, buffer, body.tag)
+            return try await putInRow(again, buffer, body)
         } catch .staleBucket { throw .busy }
     }
 
@@ -109,16 +109,17 @@ extension ClusterNode {
 
     /// The body lives with its row: one change, one fsync.
     private func putInRow(
-        _ order: PutOrder, _ buffer: ChunkBuffer, _ tag: EntityTag?
+        _ order: PutOrder, _ buffer: ChunkBuffer, _ source: any BodySource
     ) async throws(ClusterError) -> PutResult {
         let digest = XXH3.hash128(buffer.bytes)
         guard buffer.count > 0 else {
-            return try await commit(order, .empty, [], size: 0, digest, tag, replacing: nil)
+            return try await commit(order, .empty, [], size: 0, digest, source, replacing: nil)
         }
         let blob = newBlob()
         let chunk = chunk(ChunkID(blob: blob, index: 0), of: order.key, buffer)
         return try await commit(
-            order, .row(blob), [chunk], size: UInt64(buffer.count), digest, tag, replacing: nil)
+            order, .row(blob), [chunk], size: UInt64(buffer.count), digest, source,
+            replacing: nil)
     }
 
     /// The body is spread over the ring, named by an open upload meanwhile. `beginning`: a body of
@@ -143,7 +144,7 @@ extension ClusterNode {
             try await body.verify()
             let extent = Extent(blob: blob, length: received.bytes)
             return try await commit(
-                order, .spread([extent]), [], size: received.bytes, received.digest, body.tag,
+                order, .spread([extent]), [], size: received.bytes, received.digest, body,
                 replacing: blob)
         } catch {
             await withdraw(blob, order.key, after: error)
@@ -163,18 +164,19 @@ extension ClusterNode {
     }
 
     /// The change that makes a version visible. `replacing`: the open upload that it takes the
-    /// place of. `tag`: the body's own, instead of one that is made of the digest.
+    /// place of. The body's own tag goes before one that is made of the digest.
     private func commit(
         _ order: PutOrder, _ body: Body, _ chunks: [ChunkWrite], size: UInt64,
-        _ digest: Digest128, _ tag: EntityTag?, replacing blob: BlobID?
+        _ digest: Digest128, _ source: any BodySource, replacing blob: BlobID?
     ) async throws(ClusterError) -> PutResult {
         let id = newChange()
         let now = now
         let answerKey = order.idempotency?.with(body: digest)
         var version = ObjectVersion(
-            id: id, size: size, tag: tag ?? EntityTag(digest: digest, parts: 1),
+            id: id, size: size, tag: source.tag ?? EntityTag(digest: digest, parts: 1),
             modifiedMilliseconds: now, policy: Self.policy, attributes: order.attributes,
             sha256: nil, body: body)
+        version.checksum = source.checksum
         let change = Coordinator.Change(
             key: order.key, id: id, generation: order.bucket.generation)
         return try await coordinator.change(change) {

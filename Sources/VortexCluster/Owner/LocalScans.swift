@@ -59,6 +59,13 @@ struct FoundRow: Sendable {
     var value: RegisterValue
 }
 
+/// Rows of uploads or of parts in order, as far as one answer takes them.
+struct FoundPage: Sendable {
+    var rows: [FoundRow] = []
+    /// The last one that was looked at; nil: there are no others behind it.
+    var end: RowKey?
+}
+
 extension LocalOwner {
     /// Of several rows none is told as long as some may be lost.
     var fenced: OwnerFailure? { fence.isUp(book.view) ? .fenced : nil }
@@ -125,28 +132,33 @@ extension LocalOwner {
     }
 
     /// Upload rows behind `after`.
-    func uploads(after: UploadID?, limit: Int) -> Result<[FoundRow], OwnerFailure> {
+    func uploads(after: UploadID?, limit: Int) -> Result<FoundPage, OwnerFailure> {
         if let failure = fenced { return .failure(failure) }
         do throws(StoreError) {
             return .success(found(try store.uploads(after: after, limit: limit)))
         } catch { return .failure(OwnerFailure(error)) }
     }
 
-    /// The upload's own row and those of its parts.
-    func parts(of id: UploadID) -> Result<[FoundRow], OwnerFailure> {
+    /// Those of an upload's parts behind number `after`; behind 0, its own row before them.
+    func parts(
+        of id: UploadID, after: UInt32, limit: Int
+    ) -> Result<FoundPage, OwnerFailure> {
         if let failure = fenced { return .failure(failure) }
         do throws(StoreError) {
-            var rows = try store.parts(of: id)
-            if let upload = try store.upload(id) { rows.insert(upload, at: 0) }
-            return .success(found(rows))
+            var attached = try store.parts(of: id, after: after, limit: limit)
+            if after == 0, let upload = try store.upload(id) {
+                attached.rows.insert(upload, at: 0)
+            }
+            return .success(found(attached))
         } catch { return .failure(OwnerFailure(error)) }
     }
 
-    private func found(_ rows: [(key: RowKey, row: StoredRow)]) -> [FoundRow] {
-        rows.compactMap { key, row in
-            isCurrent(row)
-                ? FoundRow(key: key, accepted: row.accepted, value: row.value) : nil
-        }
+    private func found(_ attached: AttachedRows) -> FoundPage {
+        FoundPage(
+            rows: attached.rows.compactMap { key, row in
+                isCurrent(row)
+                    ? FoundRow(key: key, accepted: row.accepted, value: row.value) : nil
+            }, end: attached.isTruncated ? attached.rows.last?.key : nil)
     }
 
     /// One page of a partition's rows, and the horizon that stands for all that are missing.

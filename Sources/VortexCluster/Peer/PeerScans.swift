@@ -26,12 +26,15 @@ extension PeerAnswers {
                 (try reader.readID(UploadID.self), try reader.readCount(max: 1_024))
             }
             reply = owner.uploads(after: after == .zero ? nil : after, limit: limit)
-                .map { Reply(head: [FoundRow].encode($0)) }
+                .map { Reply(head: $0.encoded) }
         case .parts:
-            let id = try decode(question) { (reader) throws(CodingError) in
-                try reader.readID(UploadID.self)
+            let (id, after, limit) = try decode(question) { (reader) throws(CodingError) in
+                (
+                    try reader.readID(UploadID.self), try reader.readFixed(UInt32.self),
+                    try reader.readCount(max: 1_024)
+                )
             }
-            reply = owner.parts(of: id).map { Reply(head: [FoundRow].encode($0)) }
+            reply = owner.parts(of: id, after: after, limit: limit).map { Reply(head: $0.encoded) }
         case .partition:
             let (partition, after, limit) = try decode(question) { (reader) throws(CodingError) in
                 (
@@ -107,7 +110,7 @@ extension Peers {
 
     func uploads(
         _ node: NodeID, after: UploadID?, limit: Int, epoch: Epoch
-    ) async -> Result<[FoundRow], OwnerFailure> {
+    ) async -> Result<FoundPage, OwnerFailure> {
         var writer = ByteWriter(reserving: 24)
         writer.write(after ?? .zero)
         writer.write(number: UInt64(limit))
@@ -117,10 +120,12 @@ extension Peers {
     }
 
     func parts(
-        _ node: NodeID, of id: UploadID, epoch: Epoch
-    ) async -> Result<[FoundRow], OwnerFailure> {
-        var writer = ByteWriter(reserving: 16)
+        _ node: NodeID, of id: UploadID, after: UInt32, limit: Int, epoch: Epoch
+    ) async -> Result<FoundPage, OwnerFailure> {
+        var writer = ByteWriter(reserving: 24)
         writer.write(id)
+        writer.write(fixed: after)
+        writer.write(number: UInt64(limit))
         return Self.rows(
             await ask(
                 node, .parts, epoch: epoch, writer.bytes, milliseconds: Self.scanMilliseconds))
@@ -128,16 +133,17 @@ extension Peers {
 
     private static func rows(
         _ asked: Result<WireMessage, OwnerFailure>
-    ) -> Result<[FoundRow], OwnerFailure> {
+    ) -> Result<FoundPage, OwnerFailure> {
         RemoteOwner.result(asked) { (reader) throws(CodingError) in
-            var rows: [FoundRow] = []
-            for _ in 0..<(try reader.readCount(max: Limits.partsPerUploadMax + 1_024)) {
-                rows.append(
+            var page = FoundPage()
+            if try reader.readByte() != 0 { page.end = try reader.readRowKey() }
+            for _ in 0..<(try reader.readCount(max: 1_025)) {
+                page.rows.append(
                     FoundRow(
                         key: try reader.readRowKey(), accepted: try reader.readBallot(),
                         value: try reader.readRegisterValue()))
             }
-            return rows
+            return page
         }
     }
 
@@ -233,9 +239,11 @@ extension ListAnswer {
     }
 }
 
-extension [FoundRow] {
-    fileprivate static func encode(_ rows: [FoundRow]) -> [UInt8] {
-        var writer = ByteWriter(reserving: 8 + 256 * rows.count)
+extension FoundPage {
+    fileprivate var encoded: [UInt8] {
+        var writer = ByteWriter(reserving: 64 + 256 * rows.count)
+        writer.write(UInt8(end == nil ? 0 : 1))
+        if let end { writer.write(end) }
         writer.write(number: UInt64(rows.count))
         for row in rows {
             writer.write(row.key)

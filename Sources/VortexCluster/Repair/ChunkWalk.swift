@@ -13,6 +13,9 @@ extension ClusterNode {
         var isNamed = false
         /// As a body that lives with its row.
         var isRowBody = false
+        /// The object whose row was read last for a part, and what it named then: parts of one
+        /// object lie beside each other. That it names no more what it did costs a copy at most.
+        var object: (key: RowKey, blobs: Set<BlobID>)?
         var isWhole = true
         var strays: UInt64 = 0
         /// Partitions in which a stray was found.
@@ -241,10 +244,17 @@ extension ClusterNode {
         let unnamed = UnnamedBlob(blob: blob, owner: visited.owner, sinceMilliseconds: 0)
         var isNamed = active.find(UploadID(of: blob)) != nil
         var isRowBody = false
+        let isOfPart = unnamed.object != visited.owner
+        if isOfPart, let object = walk.object, object.key == unnamed.object {
+            isNamed = isNamed || object.blobs.contains(blob)
+        }
         for key in unnamed.rowsToAsk where !isNamed {
             let content = try await coordinator.read(key)
             isNamed = content.names(blob)
             isRowBody = content.rowBodies.contains(blob)
+            if isOfPart, key == unnamed.object {
+                walk.object = (key, Set(content.blobs))
+            }
         }
         if !isNamed, isLongUnnamed(blob) {
             isNamed = try await !collectEverywhere(unnamed)

@@ -10,12 +10,13 @@ extension ClusterNode {
         var after: UploadID?
         var failure: ClusterError?
         while !Task.isCancelled {
-            let found = try await uploadRows(after: after, limit: Self.batch)
-            for upload in found where active.find(upload.id) == nil && isFirst(of: upload.key) {
+            let page = try await uploadRows(after: after, limit: Self.batch)
+            for upload in page.uploads
+            where active.find(upload.id) == nil && isFirst(of: upload.key) {
                 do throws(ClusterError) { try await tidy(upload) } catch { failure = error }
             }
-            guard found.count == Self.batch, let last = found.last else { break }
-            after = last.id
+            guard let next = page.next else { break }
+            after = next
         }
         if let failure { throw failure }
     }
@@ -23,7 +24,11 @@ extension ClusterNode {
     private func tidy(_ upload: FoundUpload) async throws(ClusterError) {
         switch upload.row.state {
         case .open:
-            let last = info(upload, parts: try await parts(of: upload)).lastProgressMilliseconds
+            // Its parts can only be younger than what its own row says.
+            guard now > upload.row.changedMilliseconds + options.uploadIdleMilliseconds else {
+                return
+            }
+            let last = try await lastProgress(of: upload)
             guard now > last + options.uploadIdleMilliseconds else { return }
             try await abortUpload(upload.id)
         case .completing:
@@ -40,15 +45,33 @@ extension ClusterNode {
             if upload.row.state != .done {
                 try await closeUpload(.multipart(upload.id), upload.object)
             }
-            let parts = omitted.contains(.partOrphan) ? [] : try await partRows(of: upload.id)
-            for part in parts {
-                try await removePart(part.key)
-                try await purge(part.key)
-            }
-            let age = Limits.answerLifetimeMilliseconds
-            guard now > upload.row.changedMilliseconds + age else { return }
-            try await remove(upload)
+            let isOld =
+                now > upload.row.changedMilliseconds + Limits.answerLifetimeMilliseconds
+            guard isOld || overUploads.isDue(upload.id, now: now) else { return }
+            let count = try await removeParts(of: upload)
+            overUploads.note(upload.id, hadParts: count > 0, now: now)
+            if isOld { try await remove(upload) }
         }
+    }
+
+    private func removeParts(of upload: FoundUpload) async throws(ClusterError) -> Int {
+        let parts = omitted.contains(.partOrphan) ? [] : try await partRows(of: upload.id)
+        try await together(parts.map(\.key)) { (key) async throws(ClusterError) in
+            try await self.removePart(key)
+            try await self.purge(key)
+        }
+        return parts.count
+    }
+
+    /// A numbered part that is still arriving counts as well.
+    private func lastProgress(of upload: FoundUpload) async throws(ClusterError) -> UInt64 {
+        guard upload.row.isNumbered else {
+            return info(upload, parts: try await parts(of: upload)).lastProgressMilliseconds
+        }
+        let changed = try await partRows(of: upload.id).map { part in
+            if case .part(let row) = part.content { row.changedMilliseconds } else { UInt64(0) }
+        }
+        return max(upload.row.changedMilliseconds, changed.max() ?? 0)
     }
 
     /// Its bucket is gone, so its object was empty then: the version had taken effect and was
@@ -71,6 +94,7 @@ extension ClusterNode {
             return .write(.nothing, bodies: [], ())
         }
         try await purge(upload.key)
+        overUploads.forget(upload.id)
     }
 
     /// Whether this node is the first owner of the row that answers: it does what one must do.

@@ -13,6 +13,7 @@ extension ClusterNode {
         to id: UploadID, offset: UInt64, body: any BodySource
     ) async throws(ClusterError) -> UploadInfo {
         let found = try await find(id)
+        guard !found.row.isNumbered else { throw .noSuchUpload }
         let receiving = ActiveUpload(
             id: id, bucket: found.row.bucket, key: found.key.key, isResumable: true,
             expectedBytes: found.row.expectedBytes, startedMilliseconds: now, firstByte: offset)

@@ -1,6 +1,6 @@
 public import VortexCore
 
-/// Completing a resumable upload, in steps that whoever finds them half done can finish:
+/// Completing an upload in parts, in steps that whoever finds them half done can finish:
 ///
 ///     upload's row   open -> completing(version)      no way back, abort is refused
 ///     object's row   entry -> version                 or -> refused: the condition failed
@@ -13,6 +13,7 @@ extension ClusterNode {
         _ id: UploadID, expectedSHA256: [UInt8]?
     ) async throws(ClusterError) -> PutResult {
         let found = try await find(id)
+        guard !found.row.isNumbered else { throw .noSuchUpload }
         switch found.row.state {
         case .open: break
         case .completing: return try await finish(found)
@@ -82,7 +83,11 @@ extension ClusterNode {
         case .written(let result): return try Self.result(of: try await setDone(upload, result))
         case .refused:
             try await setUpload(upload) { (row) throws(ClusterError) in
-                if row.state == .completing { row.state = .refused }
+                guard row.state == .completing else { return }
+                // What it named can go: nobody commits it any more.
+                row.state = .refused
+                row.version?.body = .empty
+                row.version?.checksum?.parts = []
             }
             try await closeUpload(.multipart(upload.id), upload.object)
             throw .preconditionFailed
@@ -99,6 +104,7 @@ extension ClusterNode {
             row.created = result.created
             row.version = result.version
             row.version?.body = .empty
+            row.version?.checksum?.parts = []
         }
     }
 
@@ -164,7 +170,10 @@ extension ClusterNode {
         return PutResult(version: version, created: created, replayed: true)
     }
 
-    private static func result(of row: UploadRow) throws(ClusterError) -> PutResult {
+    /// Of an upload that is over. Whoever finds the object's entry gone takes the commit for done;
+    /// the row knows that it was refused.
+    static func result(of row: UploadRow) throws(ClusterError) -> PutResult {
+        guard row.state != .refused else { throw .preconditionFailed }
         guard let version = row.version else { throw .noSuchUpload }
         return PutResult(version: version, created: row.created, replayed: false)
     }

@@ -1,7 +1,7 @@
 internal import VortexCore
 internal import VortexStore
 
-/// The parts of a resumable upload, in order. The row of a part names its blob before the first
+/// The parts of an upload, in order. The row of a part names its blob before the first
 /// chunk is stored; how much of it arrived, the durable chunks themselves say.
 extension ClusterNode {
     struct Part: Sendable {
@@ -10,12 +10,13 @@ extension ClusterNode {
         var row: PartRow
     }
 
-    /// The parts there are; of one whose writer crashed, with the length that is durable.
+    /// The parts there are; of an appended one whose writer crashed, with the durable length.
     func parts(of upload: FoundUpload) async throws(ClusterError) -> [Part] {
         var parts: [Part] = []
         for (key, number, content) in try await partRows(of: upload.id) {
             guard case .part(var row) = content else { continue }
             if row.digest == nil {
+                guard !upload.row.isNumbered else { continue }
                 row.extent.length = try await durableBytes(of: row.extent.blob, key)
             }
             parts.append(Part(key: key, number: number, row: row))

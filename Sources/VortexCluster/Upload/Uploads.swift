@@ -1,8 +1,9 @@
 public import VortexCore
 internal import VortexStore
 
-/// Resumable uploads: a row of their own beside the object's, a row for each appended part, and an
-/// entry in the object's row from before either exists until the version takes its place.
+/// Uploads in parts: a row of their own beside the object's, a row for each part, and an entry in
+/// the object's row from before either exists until the version takes its place. To resumable ones
+/// is appended (`Append.swift`); those with numbered parts are S3's (`Multipart.swift`).
 extension ClusterNode {
     /// One upload as found: its row's name and content.
     struct FoundUpload: Sendable {
@@ -22,21 +23,30 @@ extension ClusterNode {
         let order = PutOrder(
             bucket: info, key: try Self.row(info, key), attributes: attributes,
             condition: condition, idempotency: nil, expectedBytes: expectedBytes)
+        return self.info(try await create(order, .appended), parts: [])
+    }
+
+    /// The entry in the object's row first, then the upload's own row.
+    func create(
+        _ order: PutOrder, _ form: UploadRow.Form
+    ) async throws(ClusterError) -> FoundUpload {
         try Self.checkSize(order)
-        try admitSpace(expectedBytes ?? 0)
+        try admitSpace(order.expectedBytes ?? 0)
         let id = newUpload(for: order.key)
         if !omitted.contains(.multiEntry) { try await openUpload(.multipart(id), order) }
-        let row = UploadRow(
-            bucket: bucket, attributes: attributes, condition: condition,
-            expectedBytes: expectedBytes, generation: info.generation,
+        var row = UploadRow(
+            bucket: order.bucket.name, attributes: order.attributes, condition: order.condition,
+            expectedBytes: order.expectedBytes, generation: order.bucket.generation,
             startedMilliseconds: now)
-        let rowKey = RowKey(bucket: info.id, key: key, kind: .upload(id))
-        try await coordinator.change(.init(key: rowKey, id: newChange())) {
+        row.form = form
+        let key = RowKey(bucket: order.key.bucket, key: order.key.key, kind: .upload(id))
+        let first = row
+        try await coordinator.change(.init(key: key, id: newChange())) {
             (found) throws(ClusterError) -> Coordinator.Computed<Void> in
             guard found == .nothing else { throw .uploadExpired }
-            return .write(.upload(row), bodies: [], ())
+            return .write(.upload(first), bodies: [], ())
         }
-        return self.info(FoundUpload(id: id, key: rowKey, row: row), parts: [])
+        return FoundUpload(id: id, key: key, row: row)
     }
 
     public func upload(_ id: UploadID) async throws(ClusterError) -> UploadInfo {
@@ -55,19 +65,20 @@ extension ClusterNode {
         return (found.row.bucket, found.key.key)
     }
 
-    /// Resumable ones, and the plain PUTs in progress on this node; the oldest, in bounds.
+    /// Those in parts, and the bodies in progress on this node; the oldest, in bounds.
     public func uploads() async throws(ClusterError) -> [UploadInfo] {
         let receiving = active.all.prefix(Self.uploadsListedMax)
         var infos = receiving.map { $0.info(now: now) }
         var after: UploadID?
         repeat {
-            let rows = try await uploadRows(after: after, limit: Self.uploadsListedMax)
-            for found in rows where !found.row.isOver && active.find(found.id) == nil {
-                infos.append(info(found, parts: try await parts(of: found)))
-            }
+            let page = try await uploadRows(after: after, limit: Self.uploadsListedMax)
             // Those that are over lie among them, for a day.
-            after = rows.count == Self.uploadsListedMax ? rows.last?.id : nil
-        } while after != nil && infos.count < Self.uploadsListedMax
+            for found in page.uploads where !found.row.isOver && active.find(found.id) == nil {
+                infos.append(info(found, parts: try await parts(of: found)))
+                guard infos.count < Self.uploadsListedMax else { return infos }
+            }
+            after = page.next
+        } while after != nil
         return infos
     }
 
@@ -79,8 +90,11 @@ extension ClusterNode {
             receiving.abort()
             return
         }
-        let found = try await find(id)
-        try await setUpload(found) { (row) throws(ClusterError) in
+        try await abort(try await find(id))
+    }
+
+    func abort(_ upload: FoundUpload) async throws(ClusterError) {
+        try await setUpload(upload) { (row) throws(ClusterError) in
             switch row.state {
             case .open: row.state = .aborted
             case .completing where omitted.contains(.abortRefused): row.state = .aborted
@@ -89,32 +103,34 @@ extension ClusterNode {
             case .aborted: break
             }
         }
-        active.find(id)?.abort()
-        try await closeUpload(.multipart(id), found.object)
+        active.find(upload.id)?.abort()
+        try await closeUpload(.multipart(upload.id), upload.object)
     }
 
     // MARK: Rows
 
     func find(_ id: UploadID) async throws(ClusterError) -> FoundUpload {
-        let rows = try await rows(of: id)
+        let rows = try await page(of: id, after: 0, limit: 1).rows
         guard let key = rows.first(where: { $0.key.kind == .upload(id) })?.key,
             case .upload(let row) = try await coordinator.read(key)
         else { throw .noSuchUpload }
         return FoundUpload(id: id, key: key, row: row)
     }
 
+    /// A page in order of ids, and behind which the next one begins.
     func uploadRows(
         after: UploadID?, limit: Int
-    ) async throws(ClusterError) -> [FoundUpload] {
-        let rows = try await uploadsEverywhere(after: after, limit: limit)
+    ) async throws(ClusterError) -> (uploads: [FoundUpload], next: UploadID?) {
+        let page = try await uploadsEverywhere(after: after, limit: limit)
         var found: [FoundUpload] = []
-        for row in rows {
+        for row in page.rows {
             guard case .upload(let id) = row.key.kind,
                 case .upload(let upload) = try Coordinator.content(row.value, of: row.key)
             else { continue }
             found.append(FoundUpload(id: id, key: row.key, row: upload))
         }
-        return found
+        guard case .upload(let next)? = page.end?.kind else { return (found, nil) }
+        return (found, next)
     }
 
     /// Changes the upload's row; what `body` throws leaves it as it was.
@@ -143,7 +159,8 @@ extension ClusterNode {
             id: upload.id, bucket: upload.row.bucket, key: upload.key.key, bytes: bytes,
             startedMilliseconds: upload.row.startedMilliseconds,
             lastProgressMilliseconds: progressed,
-            bytesPerSecond: Double(bytes) * 1_000 / Double(elapsed), resumable: true,
+            bytesPerSecond: Double(bytes) * 1_000 / Double(elapsed),
+            resumable: !upload.row.isNumbered,
             expectedBytes: upload.row.expectedBytes)
     }
 }

@@ -8,6 +8,16 @@ public struct UserMetadata: Hashable, Sendable {
     }
 }
 
+/// A tag of an object, as S3 has them: changed without the object's bytes.
+public struct ObjectTag: Hashable, Sendable {
+    public var key: String
+    public var value: String
+    public init(key: String, value: String) {
+        self.key = key
+        self.value = value
+    }
+}
+
 /// What a client says about a body, kept and given back unchanged.
 public struct ObjectAttributes: Hashable, Sendable {
     public var contentType: String?
@@ -17,6 +27,8 @@ public struct ObjectAttributes: Hashable, Sendable {
     public var cacheControl: String?
     public var expires: String?
     public var userMetadata: [UserMetadata]
+    /// At most `Limits.tagsMax`; they do not count as metadata.
+    public var tags: [ObjectTag] = []
 
     public init(
         contentType: String? = nil, contentEncoding: String? = nil,
@@ -47,11 +59,13 @@ public struct ObjectAttributes: Hashable, Sendable {
 }
 
 extension ByteWriter {
-    /// A byte with one bit per header that is there, the headers, then the user's own.
+    /// A byte with one bit per header that is there, and one for tags; the headers, then the user's
+    /// own, then the tags.
     public mutating func write(_ attributes: ObjectAttributes) {
         let headers = attributes.headers
         var present: UInt8 = 0
         for (bit, header) in headers.enumerated() where header != nil { present |= 1 << UInt8(bit) }
+        if !attributes.tags.isEmpty { present |= 1 << 6 }
         write(present)
         for case .some(let header) in headers { write(text: header) }
         write(number: UInt64(attributes.userMetadata.count))
@@ -59,13 +73,19 @@ extension ByteWriter {
             write(text: metadata.name)
             write(text: metadata.value)
         }
+        guard !attributes.tags.isEmpty else { return }
+        write(number: UInt64(attributes.tags.count))
+        for tag in attributes.tags {
+            write(text: tag.key)
+            write(text: tag.value)
+        }
     }
 }
 
 extension ByteReader {
     public mutating func readObjectAttributes() throws(CodingError) -> ObjectAttributes {
         let present = try readByte()
-        guard present < 64 else { throw .unknown(tag: UInt64(present)) }
+        guard present < 128 else { throw .unknown(tag: UInt64(present)) }
         var attributes = ObjectAttributes()
         attributes.contentType = try readHeader(present, bit: 0)
         attributes.contentEncoding = try readHeader(present, bit: 1)
@@ -78,6 +98,12 @@ extension ByteReader {
             let name = try readText(max: Limits.metadataBytesMax)
             let value = try readText(max: Limits.metadataBytesMax)
             attributes.userMetadata.append(UserMetadata(name: name, value: value))
+        }
+        guard present & 1 << 6 != 0 else { return attributes }
+        for _ in 0..<(try readCount(max: Limits.tagsMax)) {
+            let key = try readText(max: Limits.tagTextBytesMax)
+            let value = try readText(max: Limits.tagTextBytesMax)
+            attributes.tags.append(ObjectTag(key: key, value: value))
         }
         return attributes
     }

@@ -1,10 +1,11 @@
 /// An object's row: its versions, newest first, its open uploads, and the answers owed to retries.
 ///
-///     format 1 | flags | generation | [size, tag, modified: of the newest version]
+///     format 1, 2 | flags | generation | [size, tag, modified: of the newest version]
 ///              | versions... | open uploads... | answers... | pages
 ///
-/// The newest version comes first, so that a listing (`ObjectSummary`) decodes only the row's
-/// start.
+/// Format 2 has checksums in its versions; a row without any is written in format 1, which nodes of
+/// before read too. The newest version comes first, so that a listing (`ObjectSummary`) decodes
+/// only the row's start.
 public struct ObjectRow: Hashable, Sendable {
     /// The generation of the bucket's settings by which the last change was made; owners refuse
     /// older ones, so that no put slips into a bucket that is being deleted.
@@ -137,11 +138,12 @@ extension OwedAnswer {
 
 extension ByteWriter {
     public mutating func write(_ row: ObjectRow) {
-        write(UInt8(1))
+        let format: UInt8 = row.versions.contains { $0.checksum != nil } ? 2 : 1
+        write(format)
         write(UInt8(row.versions.isEmpty ? 0 : 1))
         write(number: row.generation)
         write(number: UInt64(row.versions.count))
-        for version in row.versions { write(version) }
+        for version in row.versions { write(version, format: format) }
         write(number: row.modifiedMilliseconds)
         write(number: UInt64(row.openUploads.count))
         for upload in row.openUploads { write(upload) }
@@ -185,12 +187,12 @@ extension ByteWriter {
 
 extension ByteReader {
     public mutating func readObjectRow() throws(CodingError) -> ObjectRow {
-        try readFormat(1)
+        let format = try readFormat(1...2)
         let flags = try readByte()
         guard flags < 2 else { throw .unknown(tag: UInt64(flags)) }
         var row = ObjectRow(generation: try readNumber())
         for _ in 0..<(try readCount(max: Limits.versionsPerRowMax)) {
-            row.versions.append(try readObjectVersion())
+            row.versions.append(try readObjectVersion(format: format))
         }
         guard row.versions.isEmpty == (flags == 0) else { throw .unknown(tag: UInt64(flags)) }
         row.modifiedMilliseconds = try readMilliseconds()
@@ -214,6 +216,13 @@ extension ByteReader {
     mutating func readFormat(_ expected: UInt8) throws(CodingError) {
         let format = try readByte()
         guard format == expected else { throw .unknown(tag: UInt64(format)) }
+    }
+
+    /// One of several that can be read.
+    mutating func readFormat(_ known: ClosedRange<UInt8>) throws(CodingError) -> UInt8 {
+        let format = try readByte()
+        guard known.contains(format) else { throw .unknown(tag: UInt64(format)) }
+        return format
     }
 
     private mutating func readOpenUpload() throws(CodingError) -> OpenUpload {

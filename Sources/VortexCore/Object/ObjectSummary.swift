@@ -31,7 +31,7 @@ extension ByteReader {
         try skip(16 * (try readCount(max: Limits.versionsPerRowMax)))
         // A tombstone that was written where no row was has no content.
         guard try readNumber() > 0 else { return .hidden(isTombstone: flags & 1 != 0) }
-        try readFormat(1)
+        _ = try readFormat(1...2)
         guard try readByte() == 1 else { return .hidden(isTombstone: flags & 1 != 0) }
         _ = try readNumber()
         guard try readNumber() > 0 else { throw .outOfRange(0) }

@@ -44,6 +44,8 @@ public struct ObjectVersion: Hashable, Sendable {
     /// Where the client gave it and it was checked; 32 bytes.
     public var sha256: [UInt8]?
     public var body: Body
+    /// Kept where the client sent one.
+    public var checksum: StoredChecksum?
 
     public init(
         id: ChangeID, size: UInt64, tag: EntityTag, modifiedMilliseconds: UInt64, policy: UInt8,
@@ -57,6 +59,7 @@ public struct ObjectVersion: Hashable, Sendable {
         self.attributes = attributes
         self.sha256 = sha256
         self.body = body
+        checksum = nil
     }
 
     /// Without quotes.
@@ -83,8 +86,9 @@ extension ByteWriter {
         write(number: UInt64(extent.chunkBytes))
     }
 
-    /// Size, tag and time first: what a listing shows (`ObjectSummary`).
-    public mutating func write(_ version: ObjectVersion) {
+    /// Size, tag and time first: what a listing shows (`ObjectSummary`). The row around it says by
+    /// its own format which this is: 2 adds the checksum.
+    public mutating func write(_ version: ObjectVersion, format: UInt8) {
         write(number: version.size)
         write(version.tag)
         write(number: version.modifiedMilliseconds)
@@ -93,6 +97,7 @@ extension ByteWriter {
         write(version.attributes)
         write(string: version.sha256 ?? [])
         write(version.body)
+        if format > 1 { write(version.checksum) }
     }
 }
 
@@ -124,7 +129,7 @@ extension ByteReader {
         return extent
     }
 
-    public mutating func readObjectVersion() throws(CodingError) -> ObjectVersion {
+    public mutating func readObjectVersion(format: UInt8) throws(CodingError) -> ObjectVersion {
         let size = try readNumber()
         guard size <= Limits.objectBytesMax else { throw .outOfRange(size) }
         let tag = try readEntityTag()
@@ -134,8 +139,10 @@ extension ByteReader {
         let attributes = try readObjectAttributes()
         let sha256 = try readString(max: 32)
         guard sha256.isEmpty || sha256.count == 32 else { throw .outOfRange(UInt64(sha256.count)) }
-        return ObjectVersion(
+        var version = ObjectVersion(
             id: id, size: size, tag: tag, modifiedMilliseconds: modified, policy: policy,
             attributes: attributes, sha256: sha256.isEmpty ? nil : sha256, body: try readBody())
+        if format > 1 { version.checksum = try readStoredChecksum() }
+        return version
     }
 }

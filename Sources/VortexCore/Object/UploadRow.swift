@@ -1,5 +1,7 @@
-/// The row of a resumable upload: open -> completing -> done, or open -> aborted. It says what the
+/// The row of an upload in parts: open -> completing -> done, or open -> aborted. It says what the
 /// version will be once it is completing; the object's own row decides whether that was written.
+///
+/// Format 1 is that of uploads to which is appended; those with numbered parts have format 2.
 public struct UploadRow: Hashable, Sendable {
     public enum State: UInt8, Hashable, Sendable {
         case open = 0
@@ -11,7 +13,16 @@ public struct UploadRow: Hashable, Sendable {
         /// Complete's condition did not hold; decided in the object's row.
         case refused = 4
     }
+    /// How its bytes come.
+    public enum Form: Hashable, Sendable {
+        /// One piece after the other, each at the offset where the last one ended.
+        case appended
+        /// S3's: parts by number, in any order, each replaceable; with what was promised about the
+        /// object's checksum.
+        case numbered(ChecksumRule?)
+    }
     public var state: State
+    public var form: Form
     /// The bucket's name, which no bucket changes.
     public var bucket: String
     public var attributes: ObjectAttributes
@@ -33,6 +44,7 @@ public struct UploadRow: Hashable, Sendable {
         generation: UInt64, startedMilliseconds: UInt64
     ) {
         state = .open
+        form = .appended
         self.bucket = bucket
         self.attributes = attributes
         self.condition = condition
@@ -44,6 +56,8 @@ public struct UploadRow: Hashable, Sendable {
         created = false
     }
 
+    public var isNumbered: Bool { form != .appended }
+
     /// Nothing more will come of it.
     public var isOver: Bool { state == .done || state == .aborted || state == .refused }
 
@@ -53,7 +67,8 @@ public struct UploadRow: Hashable, Sendable {
 
 extension ByteWriter {
     public mutating func write(_ row: UploadRow) {
-        write(UInt8(1))
+        let format: UInt8 = row.isNumbered ? 2 : 1
+        write(format)
         write(row.state.rawValue)
         let flags: UInt8 =
             (row.expectedBytes == nil ? 0 : 1) | (row.version == nil ? 0 : 2)
@@ -67,7 +82,11 @@ extension ByteWriter {
         write(number: row.generation)
         write(number: row.startedMilliseconds)
         write(number: row.changedMilliseconds)
-        if let version = row.version { write(version) }
+        if let version = row.version { write(version, format: format) }
+        if case .numbered(let rule) = row.form {
+            write(rule?.algorithm.rawValue ?? 0)
+            write(rule?.kind.rawValue ?? 0)
+        }
     }
 
     private mutating func write(_ set: ETagSet?) {
@@ -84,7 +103,7 @@ extension ByteWriter {
 
 extension ByteReader {
     public mutating func readUploadRow() throws(CodingError) -> UploadRow {
-        try readFormat(1)
+        let format = try readFormat(1...2)
         let state = try readByte()
         guard let state = UploadRow.State(rawValue: state) else {
             throw .unknown(tag: UInt64(state))
@@ -100,9 +119,20 @@ extension ByteReader {
             generation: try readNumber(), startedMilliseconds: try readMilliseconds())
         row.state = state
         row.changedMilliseconds = try readMilliseconds()
-        row.version = flags & 2 == 0 ? nil : try readObjectVersion()
+        row.version = flags & 2 == 0 ? nil : try readObjectVersion(format: format)
         row.created = flags & 4 != 0
+        if format > 1 { row.form = .numbered(try readChecksumRule()) }
         return row
+    }
+
+    private mutating func readChecksumRule() throws(CodingError) -> ChecksumRule? {
+        let (algorithm, kind) = (try readByte(), try readByte())
+        guard algorithm != 0 else { return nil }
+        guard let algorithm = ChecksumAlgorithm(rawValue: algorithm) else {
+            throw .unknown(tag: UInt64(algorithm))
+        }
+        guard let kind = ChecksumKind(rawValue: kind) else { throw .unknown(tag: UInt64(kind)) }
+        return ChecksumRule(algorithm, kind)
     }
 
     private mutating func readETagSet() throws(CodingError) -> ETagSet? {

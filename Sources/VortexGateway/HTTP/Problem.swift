@@ -94,6 +94,7 @@ extension Problem {
             self.init(
                 .tooManyUploads, "At most \(Limits.openUploadsPerRowMax) are kept open.")
         case .uploadBusy: self.init(.uploadBusy)
+        case .invalidPart: self.init(.noSuchUpload, "Its parts are others.")
         case .idempotencyMismatch: self.init(.idempotencyMismatch)
         case .digestMismatch: self.init(.digestMismatch, "Nothing was stored.")
         case .bodyEndedEarly, .bodyAborted:

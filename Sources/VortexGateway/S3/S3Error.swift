@@ -15,7 +15,8 @@ struct S3Error: Error, Sendable, Hashable {
     }
     enum DetailName: Sendable, Hashable {
         case argumentName, argumentValue, bucketName, key, condition, header, uploadID
-        case actualObjectSize, rangeRequested
+        case actualObjectSize, rangeRequested, partNumber, etag, proposedSize, minSizeAllowed
+        case partNumberRequested, actualPartCount
 
         var element: StaticString {
             switch self {
@@ -28,6 +29,12 @@ struct S3Error: Error, Sendable, Hashable {
             case .uploadID: "UploadId"
             case .actualObjectSize: "ActualObjectSize"
             case .rangeRequested: "RangeRequested"
+            case .partNumber: "PartNumber"
+            case .etag: "ETag"
+            case .proposedSize: "ProposedSize"
+            case .minSizeAllowed: "MinSizeAllowed"
+            case .partNumberRequested: "PartNumberRequested"
+            case .actualPartCount: "ActualPartCount"
             }
         }
     }
@@ -163,7 +170,9 @@ extension S3Error {
             self.init(.operationAborted)
         case .tooLarge: self.init(.entityTooLarge)
         case .metadataTooLarge: self.init(.metadataTooLarge)
-        case .tooManyUploads: self.init(.slowDown, "The key has too many open uploads.")
+        case .tooManyUploads:
+            self.init(.slowDown, "The key has too many open uploads, or the part too many bodies.")
+        case .invalidPart: self.init(.invalidPart)
         case .digestMismatch: self.init(.badDigest)
         case .bodyEndedEarly, .bodyAborted: self.init(.incompleteBody)
         case .bodyTimedOut: self.init(.requestTimeout)

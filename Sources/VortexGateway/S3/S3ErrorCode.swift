@@ -4,6 +4,7 @@ enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
     case authorizationHeaderMalformed = "AuthorizationHeaderMalformed"
     case authorizationQueryParametersError = "AuthorizationQueryParametersError"
     case badDigest = "BadDigest"
+    case badRequest = "BadRequest"
     case bucketAlreadyOwnedByYou = "BucketAlreadyOwnedByYou"
     case bucketNotEmpty = "BucketNotEmpty"
     case entityTooLarge = "EntityTooLarge"
@@ -16,8 +17,10 @@ enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
     case invalidDigest = "InvalidDigest"
     case invalidPart = "InvalidPart"
     case invalidPartOrder = "InvalidPartOrder"
+    case invalidPartNumber = "InvalidPartNumber"
     case invalidRange = "InvalidRange"
     case invalidRequest = "InvalidRequest"
+    case invalidTag = "InvalidTag"
     case invalidToken = "InvalidToken"
     case invalidURI = "InvalidURI"
     case keyTooLong = "KeyTooLongError"
@@ -47,9 +50,9 @@ enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
         switch self {
         case .notModified: 304
         case .authorizationHeaderMalformed, .authorizationQueryParametersError, .badDigest,
-            .entityTooLarge, .entityTooSmall, .incompleteBody, .invalidArgument,
+            .badRequest, .entityTooLarge, .entityTooSmall, .incompleteBody, .invalidArgument,
             .invalidBucketName, .invalidDigest, .invalidPart, .invalidPartOrder, .invalidRequest,
-            .invalidToken, .invalidURI, .keyTooLong, .malformedTrailer, .malformedXML,
+            .invalidTag, .invalidToken, .invalidURI, .keyTooLong, .malformedTrailer, .malformedXML,
             .metadataTooLarge, .requestTimeout, .contentSHA256Mismatch:
             400
         case .accessDenied, .invalidAccessKeyID, .requestTimeTooSkewed, .signatureDoesNotMatch:
@@ -61,7 +64,7 @@ enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
             409
         case .missingContentLength: 411
         case .preconditionFailed: 412
-        case .invalidRange: 416
+        case .invalidPartNumber, .invalidRange: 416
         case .internalError: 500
         case .notImplemented: 501
         case .serviceUnavailable, .slowDown: 503
@@ -81,6 +84,7 @@ enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
         case .badDigest:
             "The Content-MD5 or checksum value that you specified did not match what "
                 + "the server received."
+        case .badRequest: "Bad Request"
         case .bucketAlreadyOwnedByYou:
             "Your previous request to create the named bucket succeeded and you already own it."
         case .bucketNotEmpty: "The bucket that you tried to delete is not empty."
@@ -103,8 +107,10 @@ enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
         case .invalidPartOrder:
             "The list of parts was not in ascending order. Parts list must be specified in order "
                 + "by part number."
+        case .invalidPartNumber: "The requested partnumber is not satisfiable"
         case .invalidRange: "The requested range is not satisfiable"
         case .invalidRequest: "Invalid Request"
+        case .invalidTag: "The tag provided was not a valid tag."
         case .invalidToken: "The provided token is malformed or otherwise not valid."
         case .invalidURI: "The specified URI couldn't be parsed."
         case .keyTooLong: "Your key is too long."

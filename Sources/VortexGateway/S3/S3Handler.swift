@@ -78,6 +78,17 @@ final class S3Handler: Sendable {
         case .getObject, .headObject: try await getObject(call, isHead: operation == .headObject)
         case .deleteObject: try await deleteObject(call)
         case .getObjectAcl: try await getObjectAcl(call)
+        case .createMultipartUpload: try await createMultipartUpload(call)
+        case .uploadPart: try await uploadPart(call)
+        case .uploadPartCopy: try await uploadPartCopy(call)
+        case .listParts: try await listParts(call)
+        case .completeMultipartUpload: try await completeMultipartUpload(call)
+        case .abortMultipartUpload: try await abortMultipartUpload(call)
+        case .listMultipartUploads: try await listMultipartUploads(call)
+        case .getObjectAttributes: try await getObjectAttributes(call)
+        case .getObjectTagging: try await getObjectTagging(call)
+        case .putObjectTagging: try await putObjectTagging(call)
+        case .deleteObjectTagging: try await deleteObjectTagging(call)
         }
     }
 
@@ -93,9 +104,12 @@ final class S3Handler: Sendable {
     }
 
     /// All of a small body, checked against what the request promises about it.
-    func document(_ call: S3Call) async throws(S3Error) -> [UInt8] {
+    func document(
+        _ call: S3Call, claim: BodyPlan.Claim = .body
+    ) async throws(S3Error) -> [UInt8] {
         let plan = try BodyPlan(
-            call.head, expectedBytes: call.source.expectedBytes, call.admission.signed)
+            call.head, expectedBytes: call.source.expectedBytes, call.admission.signed,
+            claim: claim)
         guard plan.length ?? 0 <= UInt64(XMLElement.bytesMax) else {
             throw S3Error(.malformedXML)
         }

@@ -14,17 +14,16 @@ enum S3Headers {
         "x-amz-copy-source-if-unmodified-since", "x-amz-metadata-directive",
         "x-amz-request-payer", "x-amz-optional-object-attributes", "x-amz-object-ownership",
         "x-amz-security-token", "x-amz-expected-bucket-owner",
-        "x-amz-source-expected-bucket-owner",
+        "x-amz-source-expected-bucket-owner", "x-amz-checksum-type", "x-amz-mp-object-size",
+        "x-amz-copy-source-range", "x-amz-object-attributes", "x-amz-max-parts",
+        "x-amz-part-number-marker", "x-amz-tagging", "x-amz-tagging-directive",
     ]
 
     /// Understood with one value, which asks for what is done anyway.
     private static let settled: [String: Set<String>] = [
         "x-amz-acl": ["private", "bucket-owner-full-control", "bucket-owner-read"],
         "x-amz-storage-class": ["STANDARD"],
-        "x-amz-tagging-directive": ["COPY"],
         "x-amz-bucket-object-lock-enabled": ["false", "False"],
-        "x-amz-checksum-type": ["FULL_OBJECT"],
-        "x-amz-tagging": [""],
     ]
 
     static func check(_ headers: HeaderFields) throws(S3Error) {
@@ -44,6 +43,14 @@ enum S3Headers {
 
     /// What is stored with an object. `aws-chunked` is a matter of the transfer, not of the object.
     static func attributes(of headers: HeaderFields) throws(S3Error) -> ObjectAttributes {
+        var attributes = try contentAttributes(of: headers)
+        attributes.tags = try S3Tags.find(headers)
+        return attributes
+    }
+
+    private static func contentAttributes(
+        of headers: HeaderFields
+    ) throws(S3Error) -> ObjectAttributes {
         do throws(RequestError) {
             var attributes = try ContentHeaders.attributes(
                 of: headers, metadataPrefix: metadataPrefix)

@@ -5,6 +5,9 @@ enum S3Operation: Sendable, Hashable, CaseIterable {
     case getBucketVersioning, getBucketAcl
     case listObjects, listObjectsV2, deleteObjects
     case putObject, copyObject, getObject, headObject, deleteObject, getObjectAcl
+    case createMultipartUpload, uploadPart, uploadPartCopy, listParts, completeMultipartUpload
+    case abortMultipartUpload, listMultipartUploads, getObjectAttributes
+    case getObjectTagging, putObjectTagging, deleteObjectTagging
 }
 
 /// One of Amazon's operations: a method at the service, a bucket or an object, with a subresource
@@ -48,7 +51,7 @@ enum S3Routes {
         S3Route("GET", .bucket, "location", "GetBucketLocation", .getBucketLocation),
         S3Route("POST", .bucket, "delete", "DeleteObjects", .deleteObjects),
         S3Route("GET", .bucket, "versions", "ListObjectVersions"),
-        S3Route("GET", .bucket, "uploads", "ListMultipartUploads"),
+        S3Route("GET", .bucket, "uploads", "ListMultipartUploads", .listMultipartUploads),
         S3Route("POST", .bucket, nil, "PostObject"),
         S3Route("GET", .bucket, "session", "CreateSession"),
     ]
@@ -122,16 +125,19 @@ enum S3Routes {
         S3Route("DELETE", .object, nil, "DeleteObject", .deleteObject),
         S3Route("GET", .object, "acl", "GetObjectAcl", .getObjectAcl),
         S3Route("PUT", .object, "acl", "PutObjectAcl"),
-        S3Route("POST", .object, "uploads", "CreateMultipartUpload"),
-        S3Route("PUT", .object, "uploadId", "UploadPart"),
-        S3Route("PUT", .object, "uploadId", "UploadPartCopy"),
-        S3Route("GET", .object, "uploadId", "ListParts"),
-        S3Route("POST", .object, "uploadId", "CompleteMultipartUpload"),
-        S3Route("DELETE", .object, "uploadId", "AbortMultipartUpload"),
-        S3Route("GET", .object, "attributes", "GetObjectAttributes"),
-        S3Route("GET", .object, "tagging", "GetObjectTagging"),
-        S3Route("PUT", .object, "tagging", "PutObjectTagging"),
-        S3Route("DELETE", .object, "tagging", "DeleteObjectTagging"),
+        S3Route("POST", .object, "uploads", "CreateMultipartUpload", .createMultipartUpload),
+        S3Route("PUT", .object, "uploadId", "UploadPart", .uploadPart),
+        S3Route("PUT", .object, "uploadId", "UploadPartCopy", .uploadPartCopy),
+        S3Route("GET", .object, "uploadId", "ListParts", .listParts),
+        S3Route(
+            "POST", .object, "uploadId", "CompleteMultipartUpload", .completeMultipartUpload),
+        S3Route("DELETE", .object, "uploadId", "AbortMultipartUpload", .abortMultipartUpload),
+        S3Route(
+            "GET", .object, "attributes", "GetObjectAttributes", .getObjectAttributes),
+        S3Route("GET", .object, "tagging", "GetObjectTagging", .getObjectTagging),
+        S3Route("PUT", .object, "tagging", "PutObjectTagging", .putObjectTagging),
+        S3Route(
+            "DELETE", .object, "tagging", "DeleteObjectTagging", .deleteObjectTagging),
         S3Route("GET", .object, "retention", "GetObjectRetention"),
         S3Route("PUT", .object, "retention", "PutObjectRetention"),
         S3Route("GET", .object, "legal-hold", "GetObjectLegalHold"),

@@ -114,6 +114,23 @@ struct DiskAudit: Sendable {
         return keys
     }
 
+    /// Rows of parts that are more than tombstones.
+    static func parts(on store: Store) throws(StoreError) -> [String] {
+        var names: [String] = []
+        var after: UploadID?
+        var ids: [UploadID] = []
+        repeat {
+            let page = try store.uploads(after: after, limit: 1_000)
+            for case .upload(let id) in page.rows.map(\.key.kind) { ids.append(id) }
+            after = page.isTruncated ? ids.last : nil
+        } while after != nil
+        for id in ids {
+            for (key, row) in try store.parts(of: id, limit: 1_000).rows
+            where !row.value.isTombstone { names.append(name(key)) }
+        }
+        return names
+    }
+
     private static func name(_ key: RowKey) -> String {
         "\(key.bucket) \(String(decoding: key.key, as: UTF8.self)) \(key.kind)"
     }

@@ -144,8 +144,8 @@ struct FinalChecks: Sendable {
         around.verdict.fail("chunks of no object stay: \(left.prefix(4).joined(separator: ", "))")
     }
 
-    /// Chunks that no object's visible version names, and uploads that are still open; one line
-    /// where it cannot be known.
+    /// Chunks that no object's visible version names, and rows of parts: their uploads are all
+    /// over. One line where it cannot be known.
     private func garbage() async -> [String] {
         var named: [BlobID] = []
         for bucket in [Workload.bucket, Workload.fleetingBucket] {
@@ -153,12 +153,6 @@ struct FinalChecks: Sendable {
                 guard let blobs = await blobs(bucket, key) else { return ["unreadable"] }
                 named += blobs
             }
-        }
-        for node in nodes {
-            guard let process = node.process, let blobs = refused(process.store) else {
-                return ["the uploads of node \(node.place) cannot be read"]
-            }
-            named += blobs
         }
         var left: [String] = []
         for node in nodes {
@@ -168,25 +162,12 @@ struct FinalChecks: Sendable {
                 where !named.contains(chunk.blob) {
                     left.append("\(chunk.blob) \(chunk.index) on node \(node.place)")
                 }
+                left += try DiskAudit.parts(on: process.store).map {
+                    "row \($0) on node \(node.place)"
+                }
             } catch { return ["node \(node.place): \(error)"] }
         }
         return left
-    }
-
-    /// What refused uploads name: it stays as long as their answer is owed, a day.
-    private func refused(_ store: Store) -> [BlobID]? {
-        var blobs: [BlobID] = []
-        do throws(StoreError) {
-            for (key, row) in try store.uploads(after: nil, limit: 1_000) {
-                do throws(CodingError) {
-                    let content = try RowContent(row.value.content, of: key)
-                    if case .upload(let upload) = content, upload.state == .refused {
-                        blobs += content.blobs
-                    }
-                } catch { return nil }
-            }
-        } catch { return nil }
-        return blobs
     }
 
     private func blobs(_ bucket: String, _ key: String) async -> [BlobID]? {

@@ -45,8 +45,9 @@ struct Workload: Sendable {
         case ..<900:
             await client.delete(
                 place, condition(place), isIdempotent: entropy.happens(perMille: 500))
-        case ..<940: await client.upload(uploadPlan(place))
-        case ..<975: await client.createBucket(Self.fleetingBucket)
+        case ..<922: await client.upload(uploadPlan(place))
+        case ..<955: await client.multipart(multipartPlan(place))
+        case ..<980: await client.createBucket(Self.fleetingBucket)
         default: await client.deleteBucket(Self.fleetingBucket)
         }
     }
@@ -96,6 +97,50 @@ struct Workload: Sendable {
             prefix: prefixes[entropy.below(prefixes.count)],
             delimiter: entropy.happens(perMille: 500) ? "/" : "",
             limit: entropy.happens(perMille: 500) ? 1 + entropy.below(3) : 1_000)
+    }
+
+    private func multipartPlan(_ place: History.Place) -> SimulatedClient.MultipartPlan {
+        typealias Sending = SimulatedClient.Sending
+        var batches: [[Sending]] = []
+        var pieces: [Content.Piece] = []
+        for number in 1...UInt32(1 + entropy.below(5)) {
+            let piece = Content.Piece(seed: entropy.next(), bytes: partBytes())
+            pieces.append(piece)
+            if entropy.happens(perMille: 250) {
+                // Sent before with other bytes, or only in part.
+                let other = Content.Piece(seed: entropy.next(), bytes: partBytes())
+                let isBroken = entropy.happens(perMille: 400)
+                batches.insert(
+                    [
+                        Sending(
+                            number: number, piece: other,
+                            breakAt: isBroken ? entropy.below(other.bytes + 1) : nil)
+                    ], at: entropy.below(batches.count + 1))
+            }
+            let sending = Sending(number: number, piece: piece, breakAt: nil)
+            if entropy.happens(perMille: 500), let last = batches.indices.last,
+                !batches[last].contains(where: { $0.number == number })
+            {
+                batches[last].append(sending)
+            } else {
+                batches.append([sending])
+            }
+        }
+        let endings: [SimulatedClient.MultipartPlan.Ending] = [
+            .completes, .completes, .completes, .races, .racesAbort, .aborts, .abandons,
+        ]
+        return SimulatedClient.MultipartPlan(
+            place: place, content: Content(pieces: pieces), batches: batches,
+            condition: entropy.happens(perMille: 300) ? condition(place) : .none,
+            ending: endings[entropy.below(endings.count)])
+    }
+
+    private func partBytes() -> Int {
+        switch entropy.below(100) {
+        case ..<5: 0
+        case ..<90: 1 + entropy.below(60_000)
+        default: Limits.chunkBytes + entropy.below(200_000)
+        }
     }
 
     private func uploadPlan(_ place: History.Place) -> SimulatedClient.UploadPlan {

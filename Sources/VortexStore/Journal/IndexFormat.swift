@@ -71,6 +71,12 @@ enum IndexKey {
     static func objects(of bucket: BucketID) -> [UInt8] { key("o") { $0.write(bucket) } }
     static func upload(_ id: UploadID) -> [UInt8] { key("u") { $0.write(id) } }
     static func parts(of id: UploadID) -> [UInt8] { key("t") { $0.write(id) } }
+    static func part(_ id: UploadID, _ number: UInt32) -> [UInt8] {
+        key("t") {
+            $0.write(id)
+            $0.write(ordered: number)
+        }
+    }
     static func partitionRow(_ partition: UInt16, _ row: [UInt8]) -> [UInt8] {
         key("p") {
             $0.write(ordered: partition)

@@ -29,17 +29,30 @@ private struct SampleRows {
         if below(2) == 0 {
             attributes.userMetadata = [UserMetadata(name: text(), value: text())]
         }
+        attributes.tags = (0..<below(3)).map { ObjectTag(key: "k\($0)", value: text()) }
         let body: Body =
             switch below(3) {
             case 0: .empty
             case 1: .row(id())
             default: .spread((0..<below(5)).map { _ in extent() })
             }
-        return ObjectVersion(
+        var version = ObjectVersion(
             id: id(), size: below(Limits.objectBytesMax),
             tag: EntityTag(digest: digest(), parts: UInt32(below(10_000))),
             modifiedMilliseconds: time(), policy: 3, attributes: attributes,
             sha256: below(2) == 0 ? nil : [UInt8](repeating: 7, count: 32), body: body)
+        if below(4) == 0 { version.checksum = checksum() }
+        return version
+    }
+
+    mutating func checksum() -> StoredChecksum {
+        let all = ChecksumAlgorithm.allCases
+        let algorithm = all[Int(below(UInt64(all.count)))]
+        let parts = Int(below(4))
+        return StoredChecksum(
+            algorithm, parts == 0 ? .fullObject : .composite,
+            value: [UInt8](repeating: 9, count: algorithm.bytes),
+            parts: [UInt8](repeating: 8, count: parts * algorithm.bytes))
     }
 
     mutating func object() -> ObjectRow {
@@ -74,7 +87,12 @@ private struct SampleRows {
             expectedBytes: below(2) == 0 ? nil : below(1 << 40), generation: below(9),
             startedMilliseconds: time())
         row.state = UploadRow.State(rawValue: UInt8(below(5))) ?? .open
-        if below(2) == 0 { row.version = version() }
+        if below(2) == 0 { row.form = .numbered(below(2) == 0 ? nil : .init(.crc32, .composite)) }
+        if below(2) == 0 {
+            row.version = version()
+            // Uploads to which is appended know of none.
+            if !row.isNumbered { row.version?.checksum = nil }
+        }
         row.created = below(2) == 0
         return row
     }
@@ -84,6 +102,7 @@ private struct SampleRows {
             extent: extent(), digest: below(2) == 0 ? nil : digest(),
             changedMilliseconds: time())
         row.replaced = (0..<below(3)).map { _ in extent() }
+        if below(3) == 0 { row.checksum = checksum() }
         return row
     }
 
@@ -138,6 +157,72 @@ private struct SplitMix {
             let (key, content) = sample.any()
             #expect(try RowContent(content.encoded, of: key) == content)
         }
+    }
+
+    @Test func `rows that know of no checksum have the bytes that they had before`() throws {
+        var row = ObjectRow(generation: 3)
+        row.versions = [
+            ObjectVersion(
+                id: ChangeID(high: 1, low: 2), size: 5,
+                tag: EntityTag(digest: Digest128(high: 3, low: 4), parts: 1),
+                modifiedMilliseconds: 6, policy: 3,
+                attributes: ObjectAttributes(contentType: "t"), sha256: nil,
+                body: .row(BlobID(high: 7, low: 8)))
+        ]
+        var writer = ByteWriter()
+        writer.write(row)
+        // Of 6266471, which knew of none.
+        let before =
+            "01010301050000000000000003000000000000000401060000000000000001000000000000000203010174"
+            + "00000100000000000000070000000000000008000000" + "00"
+        let hex = writer.bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }
+        #expect(hex.joined() == before)
+        let key = RowKey(bucket: BucketID(high: 1, low: 2), key: [1])
+        #expect(try RowContent(writer.bytes, of: key) == .object(row))
+    }
+
+    @Test func `an object of as many parts as there can be fits its row`() {
+        var row = ObjectRow(generation: .max)
+        let count = Limits.partsPerUploadMax
+        row.versions = [
+            ObjectVersion(
+                id: ChangeID(high: .max, low: 0), size: Limits.objectBytesMax,
+                tag: EntityTag(digest: Digest128(high: 0, low: 0), parts: UInt32(count)),
+                modifiedMilliseconds: 1 << 47, policy: 3,
+                attributes: ObjectAttributes(
+                    contentType: String(repeating: "x", count: Limits.metadataBytesMax)),
+                sha256: nil,
+                body: .spread(
+                    (0..<count).map {
+                        Extent(blob: BlobID(high: .max, low: UInt64($0)), length: 5 << 30)
+                    }))
+        ]
+        row.versions[0].checksum = StoredChecksum(
+            .sha256, .composite, value: [UInt8](repeating: 1, count: 32),
+            parts: [UInt8](repeating: 2, count: 32 * count))
+        #expect(RowContent.object(row).encoded.count < Limits.rowBytesMax * 3 / 4)
+    }
+
+    @Test func `a part's last whole body counts, and every other one stays named`() {
+        func blob(_ number: UInt64) -> BlobID { BlobID(high: 0, low: number) }
+        func extent(_ number: UInt64) -> Extent { Extent(blob: blob(number), length: number) }
+        let digest = Digest128(high: 1, low: 1)
+        var row = PartRow(
+            extent: Extent(blob: blob(1), length: 0), digest: nil, changedMilliseconds: 1)
+        let (second, third) = (row.begin(blob(2)), row.begin(blob(3)))
+        let isTaken = row.take(extent(2), digest, nil, milliseconds: 2)
+        #expect(second && third && isTaken)
+        #expect(row.extent == extent(2) && Set(row.blobs) == [blob(1), blob(2), blob(3)])
+        let isTakenToo = row.take(extent(1), digest, nil, milliseconds: 3)
+        #expect(isTakenToo)
+        #expect(row.extent == extent(1) && Set(row.blobs) == [blob(1), blob(2), blob(3)])
+        let unknown = row.take(extent(4), digest, nil, milliseconds: 4)
+        #expect(!unknown)
+        // The one that counts is not taken back, another is.
+        #expect(row.without(unfinished: blob(1)) == row)
+        #expect(row.without(unfinished: blob(3)).map { Set($0.blobs) } == [blob(1), blob(2)])
+        while row.begin(blob(9)) {}
+        #expect(row.replaced.count == PartRow.replacedMax)
     }
 
     @Test func `hostile rows throw and never trap, and what decodes encodes again`() throws {

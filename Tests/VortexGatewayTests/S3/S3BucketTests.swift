@@ -140,10 +140,10 @@ struct S3BucketTests {
         ("/bucket?prefix=%FF", "InvalidArgument"), ("/bucket?prefix=a&prefix=b", "InvalidArgument"),
         ("/missing", "NoSuchBucket"), ("/BUCKET", "InvalidBucketName"),
         ("/bucket/%FF", "InvalidURI"), ("/bucket/%4", "InvalidURI"),
-        ("/bucket?versions", "NotImplemented"), ("/bucket?uploads", "NotImplemented"),
-        ("/bucket?policy", "NotImplemented"), ("/bucket/key?tagging", "NotImplemented"),
+        ("/bucket?versions", "NotImplemented"), ("/bucket/key?uploadId=1", "NoSuchUpload"),
+        ("/bucket?policy", "NotImplemented"), ("/bucket/key?tagging", "NoSuchKey"),
         ("/bucket?acl&policy", "InvalidRequest"), ("/bucket/key?versionId=1", "NotImplemented"),
-        ("/bucket/key?partNumber=1", "NotImplemented"),
+        ("/bucket/key?partNumber=1", "NoSuchKey"),
     ])
     func `what cannot be done is refused with its code`(target: String, code: String) async throws {
         try await filled { gateway in

@@ -131,7 +131,7 @@ struct S3ObjectTests {
             ([("x-amz-acl", "private")], nil),
             ([("x-amz-storage-class", "GLACIER")], "NotImplemented"),
             ([("x-amz-storage-class", "STANDARD")], nil),
-            ([("x-amz-tagging", "a=b")], "NotImplemented"),
+            ([("x-amz-tagging", "a=b&a=c")], "InvalidTag"),
             ([("x-amz-unheard-of", "1")], "NotImplemented"),
             ([("x-amz-expected-bucket-owner", "somebody")], "AccessDenied"),
             ([("x-amz-expected-bucket-owner", S3Owner.id)], nil),

@@ -10,10 +10,18 @@ struct BodyPlan: Sendable {
     var md5: [UInt8]?
     var sha256: [UInt8]?
     var checksum: ClaimedChecksum?
+    /// Of what is computed all the same where nothing is promised.
+    var computed: ChecksumAlgorithm?
 
-    /// `claim` and `key` are of the request's signature, if it has one.
+    /// What the checksum in a request's header is of.
+    enum Claim: Sendable {
+        case body
+        /// The object that the request makes of others' bodies.
+        case object
+    }
+
     init(
-        _ head: RequestHead, expectedBytes: UInt64?, _ signed: SignedHead?
+        _ head: RequestHead, expectedBytes: UInt64?, _ signed: SignedHead?, claim: Claim = .body
     ) throws(S3Error) {
         let headers = head.headers
         let payload: PayloadKind
@@ -23,7 +31,8 @@ struct BodyPlan: Sendable {
             payload = try Self.unsignedPayload(headers)
         }
         let trailers = try Self.trailers(headers, payload)
-        checksum = try ClaimedChecksum.find(headers, trailers: trailers)
+        checksum =
+            claim == .body ? try ClaimedChecksum.find(headers, trailers: trailers) : nil
         length = expectedBytes
         if case .sha256(let digest) = payload { sha256 = digest }
         let lines = headers.all("content-md5")
@@ -85,7 +94,7 @@ struct BodyPlan: Sendable {
         BodyDigests(
             md5: wantsTag || md5 != nil ? MD5Digest() : nil,
             sha256: sha256 == nil ? nil : SHA256Digest(),
-            checksum: checksum.map { StreamChecksum($0.algorithm) })
+            checksum: (checksum?.algorithm ?? computed).map { StreamChecksum($0) })
     }
 }
 

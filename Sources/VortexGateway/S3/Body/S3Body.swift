@@ -18,7 +18,7 @@ final class S3Body: BodySource {
         var hasSourceEnded = false
         var failure: S3Error?
         var tag: EntityTag?
-        var checksum: [UInt8]?
+        var checksum: StoredChecksum?
     }
 
     /// Framed bytes are taken in pieces of this size.
@@ -35,11 +35,7 @@ final class S3Body: BodySource {
     var tag: EntityTag? { state.withLock { $0.tag } }
     /// Why it was refused, in S3's words; `ClusterError` has not as many.
     var failure: S3Error? { state.withLock { $0.failure } }
-    /// Of the content, of the algorithm that the request names; after `verify`.
-    var checksum: (algorithm: ChecksumAlgorithm, value: [UInt8])? {
-        guard let algorithm = plan.checksum?.algorithm else { return nil }
-        return state.withLock { $0.checksum }.map { (algorithm, $0) }
-    }
+    var checksum: StoredChecksum? { state.withLock { $0.checksum } }
 
     func fill(_ buffer: ChunkBuffer) async throws(ClusterError) -> Bool {
         let start = buffer.count
@@ -103,8 +99,11 @@ final class S3Body: BodySource {
         try await source.verify()
         let digests = await digester.finish()
         let failure = state.withLock { state -> S3Error? in
-            state.checksum = digests.checksum?.value()
-            let failure = Self.mismatch(plan, digests, state.checksum, state.decoder?.trailers)
+            state.checksum = digests.checksum.map {
+                StoredChecksum($0.algorithm, value: $0.value())
+            }
+            let failure = Self.mismatch(
+                plan, digests, state.checksum?.value, state.decoder?.trailers)
             state.failure = failure
             if failure == nil, let md5 = digests.md5?.finish() {
                 state.tag = EntityTag(digest: Digest128(bigEndian: md5), parts: 0)
@@ -138,7 +137,7 @@ final class S3Body: BodySource {
         guard checksum == promised else {
             return S3Error(
                 .badDigest,
-                "The \(claimed.algorithm.rawValue) you specified did not match the calculated "
+                "The \(claimed.algorithm.name) you specified did not match the calculated "
                     + "checksum.")
         }
         return nil

@@ -1,13 +1,25 @@
 internal import VortexCore
 
 /// The checksums that S3's clients send along and ask back, each in a field of its own:
-/// `x-amz-checksum-crc32c: sOO8/Q==`. The raw value is as `x-amz-checksum-algorithm` spells it.
-enum ChecksumAlgorithm: String, Sendable, Hashable, CaseIterable {
-    case crc32 = "CRC32"
-    case crc32c = "CRC32C"
-    case crc64nvme = "CRC64NVME"
-    case sha1 = "SHA1"
-    case sha256 = "SHA256"
+/// `x-amz-checksum-crc32c: sOO8/Q==`.
+extension ChecksumAlgorithm {
+    /// As `x-amz-checksum-algorithm` spells it.
+    var name: String {
+        switch self {
+        case .crc32: "CRC32"
+        case .crc32c: "CRC32C"
+        case .crc64nvme: "CRC64NVME"
+        case .sha1: "SHA1"
+        case .sha256: "SHA256"
+        }
+    }
+
+    /// By its name, in whatever case.
+    init?(name: String) {
+        let upper = name.uppercased()
+        guard let found = Self.allCases.first(where: { $0.name == upper }) else { return nil }
+        self = found
+    }
 
     var header: String {
         switch self {
@@ -27,23 +39,6 @@ enum ChecksumAlgorithm: String, Sendable, Hashable, CaseIterable {
         case .crc64nvme: "ChecksumCRC64NVME"
         case .sha1: "ChecksumSHA1"
         case .sha256: "ChecksumSHA256"
-        }
-    }
-
-    var bytes: Int {
-        switch self {
-        case .crc32, .crc32c: 4
-        case .crc64nvme: 8
-        case .sha1: 20
-        case .sha256: 32
-        }
-    }
-
-    /// Whether parts' checksums can be combined into that of the whole object.
-    var combines: Bool {
-        switch self {
-        case .crc32, .crc32c, .crc64nvme: true
-        case .sha1, .sha256: false
         }
     }
 

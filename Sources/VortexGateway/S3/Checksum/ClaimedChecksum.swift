@@ -42,7 +42,7 @@ struct ClaimedChecksum: Hashable, Sendable {
         _ headers: HeaderFields, _ found: ClaimedChecksum?
     ) throws(S3Error) {
         guard let text = headers["x-amz-sdk-checksum-algorithm"] else { return }
-        guard let algorithm = ChecksumAlgorithm(rawValue: text.uppercased()) else {
+        guard let algorithm = ChecksumAlgorithm(name: text) else {
             throw S3Error(
                 .invalidRequest, "Checksum algorithm provided is unsupported.")
         }

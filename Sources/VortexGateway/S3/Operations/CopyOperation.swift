@@ -1,4 +1,3 @@
-internal import Synchronization
 internal import VortexCluster
 internal import VortexCore
 
@@ -20,23 +19,18 @@ extension S3Handler {
         }
         let condition = try Self.writeCondition(call.headers)
         let idempotency = Self.idempotency(call, condition)
-        let version: ObjectVersion
-        do throws(ClusterError) {
-            version = try await node.head(bucket: source.bucket, key: source.key)
-        } catch { throw Self.readError(error, source.key) }
-        try checkSource(version, call.headers)
+        let version = try await copied(source, call)
         guard version.size <= Self.bodyBytesMax else {
             throw S3Error(
                 .invalidRequest,
                 "The specified copy source is larger than the maximum allowable size for a copy "
                     + "source: \(Self.bodyBytesMax)")
         }
-        let attributes =
+        var attributes =
             replaces ? try S3Headers.attributes(of: call.headers) : version.attributes
-        let reader = try await s3Asking { () async throws(ClusterError) in
-            try await self.node.reader(for: version, bucket: source.bucket, key: source.key)
-        }
-        let body = CopyBody(reader, size: version.size, lanes: lanes)
+        attributes.tags = try Self.tags(of: version, call.headers)
+        let algorithm = try Self.wantedChecksum(call.headers) ?? version.checksum?.algorithm
+        let body = try await copyBody(source, version, 0..<version.size, algorithm)
         let result = try await s3Asking { () async throws(ClusterError) in
             try await self.node.put(
                 bucket: bucket, key: key, attributes: attributes, condition: condition,
@@ -46,7 +40,50 @@ extension S3Handler {
             XMLWriter.document("CopyObjectResult") { xml in
                 xml.element("LastModified", time: result.version.modifiedMilliseconds)
                 xml.element("ETag", "\"\(result.version.etag)\"")
+                xml.checksum(result.version.checksum, of: result.version.tag)
             })
+    }
+
+    /// The version that is to be copied, if the request's conditions hold for it.
+    func copied(_ source: CopySource, _ call: S3Call) async throws(S3Error) -> ObjectVersion {
+        let version: ObjectVersion
+        do throws(ClusterError) {
+            version = try await node.head(bucket: source.bucket, key: source.key)
+        } catch { throw Self.readError(error, source.key) }
+        try checkSource(version, call.headers)
+        return version
+    }
+
+    func copyBody(
+        _ source: CopySource, _ version: ObjectVersion, _ range: Range<UInt64>,
+        _ algorithm: ChecksumAlgorithm?
+    ) async throws(S3Error) -> CopyBody {
+        let reader = try await s3Asking { () async throws(ClusterError) in
+            try await self.node.reader(for: version, bucket: source.bucket, key: source.key)
+        }
+        return CopyBody(reader, range, algorithm, lanes: lanes)
+    }
+
+    private static func wantedChecksum(
+        _ headers: HeaderFields
+    ) throws(S3Error) -> ChecksumAlgorithm? {
+        guard let name = headers["x-amz-checksum-algorithm"] else { return nil }
+        guard let algorithm = ChecksumAlgorithm(name: name) else {
+            throw S3Error(.invalidRequest, "Checksum algorithm provided is unsupported.")
+        }
+        return algorithm
+    }
+
+    /// Those of the source, unless the request says otherwise.
+    private static func tags(
+        of version: ObjectVersion, _ headers: HeaderFields
+    ) throws(S3Error) -> [ObjectTag] {
+        switch headers["x-amz-tagging-directive"] {
+        case nil, "COPY"?: return version.attributes.tags
+        case "REPLACE"?: return try S3Tags.find(headers)
+        case let directive?:
+            throw .argument("x-amz-tagging-directive", directive, "Unknown tagging directive.")
+        }
     }
 
     private static func replacesMetadata(_ headers: HeaderFields) throws(S3Error) -> Bool {
@@ -109,43 +146,5 @@ struct CopySource: Sendable, Hashable {
         .argument(
             "x-amz-copy-source", text,
             "Copy Source must mention the source bucket and key: sourcebucket/sourcekey")
-    }
-}
-
-/// An object's bytes as the body of another.
-private final class CopyBody: BodySource {
-    private let reader: ObjectReader
-    private let size: UInt64
-    private let digester: BodyDigester
-    private let position = Mutex<UInt64>(0)
-    private let made = Mutex<EntityTag?>(nil)
-
-    init(_ reader: ObjectReader, size: UInt64, lanes: DigestLanes) {
-        self.reader = reader
-        self.size = size
-        digester = BodyDigester(BodyDigests(md5: MD5Digest()), on: lanes.lane())
-    }
-
-    var expectedBytes: UInt64? { size }
-    var tag: EntityTag? { made.withLock { $0 } }
-
-    func fill(_ buffer: ChunkBuffer) async throws(ClusterError) -> Bool {
-        let start = buffer.count
-        var offset = position.withLock { $0 }
-        while !buffer.isFull, offset < size {
-            let count = try await reader.read(at: offset, into: buffer.unfilled)
-            guard count > 0 else { throw .damaged }
-            buffer.advance(by: count)
-            offset += UInt64(count)
-        }
-        let reached = offset
-        position.withLock { $0 = reached }
-        await digester.add(buffer, from: start)
-        return reached == size
-    }
-
-    func verify() async throws(ClusterError) {
-        guard let md5 = await digester.finish().md5?.finish() else { return }
-        made.withLock { $0 = EntityTag(digest: Digest128(bigEndian: md5), parts: 0) }
     }
 }

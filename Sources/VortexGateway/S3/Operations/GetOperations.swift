@@ -5,7 +5,6 @@ internal import VortexCore
 extension S3Handler {
     func getObject(_ call: S3Call, isHead: Bool) async throws(S3Error) -> Response {
         try call.checkVersion()
-        if call.target.has("partNumber") { throw .notImplemented("partNumber") }
         let (bucket, key) = (try call.bucket(), try call.key())
         try call.require(.read, bucket: bucket, key: key)
         let version: ObjectVersion
@@ -23,25 +22,21 @@ extension S3Handler {
         }
         var headers = Self.headers(of: version)
         try Self.override(&headers, call)
-        var range: Range<UInt64>?
-        switch ByteRanges.select(call.headers.all("range"), size: version.size) {
-        case .unsatisfiable:
-            throw S3Error(
-                .invalidRange, nil,
-                [
-                    .init(name: .rangeRequested, value: call.headers["range"] ?? ""),
-                    .init(name: .actualObjectSize, value: String(version.size)),
-                ],
-                headers: [.init(name: "Content-Range", value: "bytes */\(version.size)")])
-        case .ranges(let ranges) where ranges.count == 1: range = ranges[0]
-        // Several ranges in one answer are not among what S3 does: it sends all.
-        case .whole, .ranges: break
+        let part = try Self.part(of: version, call)
+        let range =
+            part == nil ? try Self.range(of: version, call.headers) : part?.contentRange
+        if !version.attributes.tags.isEmpty {
+            headers.append(("x-amz-tagging-count", String(version.attributes.tags.count)))
+        }
+        headers += Self.checksumHeaders(of: version, call.headers, part, range)
+        if part != nil, version.isInParts {
+            headers.append(("x-amz-mp-parts-count", String(version.partCount)))
         }
         if let range {
             headers.append(
                 ("Content-Range", ByteRanges.contentRange(range, size: version.size)))
         }
-        let bytes = range ?? 0..<version.size
+        let bytes = part?.bytes ?? range ?? 0..<version.size
         let status = range == nil ? 200 : 206
         if isHead {
             return Response(
@@ -55,6 +50,24 @@ extension S3Handler {
         return Response(
             status: status, headers: headers,
             content: bytes.isEmpty ? .bytes([]) : .stream(length: body.length, body))
+    }
+
+    private static func range(
+        of version: ObjectVersion, _ headers: HeaderFields
+    ) throws(S3Error) -> Range<UInt64>? {
+        switch ByteRanges.select(headers.all("range"), size: version.size) {
+        case .unsatisfiable:
+            throw S3Error(
+                .invalidRange, nil,
+                [
+                    .init(name: .rangeRequested, value: headers["range"] ?? ""),
+                    .init(name: .actualObjectSize, value: String(version.size)),
+                ],
+                headers: [.init(name: "Content-Range", value: "bytes */\(version.size)")])
+        case .ranges(let ranges) where ranges.count == 1: return ranges[0]
+        // Several ranges in one answer are not among what S3 does: it sends all.
+        case .whole, .ranges: return nil
+        }
     }
 
     static func readError(_ error: ClusterError, _ key: [UInt8]) -> S3Error {

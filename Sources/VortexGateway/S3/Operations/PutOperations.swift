@@ -13,11 +13,10 @@ extension S3Handler {
         let attributes = try S3Headers.attributes(of: call.headers)
         let condition = try Self.writeCondition(call.headers)
         let idempotency = Self.idempotency(call, condition)
-        guard call.headers["content-length"] != nil || call.headers["transfer-encoding"] != nil
-        else { throw S3Error(.missingContentLength) }
-        let plan = try BodyPlan(
-            call.head, expectedBytes: call.source.expectedBytes, call.admission.signed)
-        guard plan.length ?? 0 <= Self.bodyBytesMax else { throw S3Error(.entityTooLarge) }
+        if call.target.has("partNumber") {
+            throw .argument("partNumber", "", "A part belongs to an upload: uploadId is missing.")
+        }
+        let plan = try Self.bodyPlan(call)
         let body = S3Body(call.source, plan, wantsTag: true, lanes: lanes)
         let result: PutResult
         do throws(ClusterError) {
@@ -28,12 +27,19 @@ extension S3Handler {
                 bucket: bucket, key: key, attributes: attributes, condition: condition,
                 idempotency: idempotency, body: body)
         } catch { throw body.failure ?? S3Error(answering: error) }
-        var headers = [("ETag", "\"\(result.version.etag)\"")]
-        if let (algorithm, value) = body.checksum {
-            headers.append((algorithm.header, Base64.encode(value)))
-            headers.append(("x-amz-checksum-type", "FULL_OBJECT"))
-        }
-        return Response(status: 200, headers: headers)
+        let headers = [("ETag", "\"\(result.version.etag)\"")]
+        let checksum = body.checksum?.headers(of: result.version.tag) ?? []
+        return Response(status: 200, headers: headers + checksum)
+    }
+
+    /// Of a body that is stored.
+    static func bodyPlan(_ call: S3Call) throws(S3Error) -> BodyPlan {
+        guard call.headers["content-length"] != nil || call.headers["transfer-encoding"] != nil
+        else { throw S3Error(.missingContentLength) }
+        let plan = try BodyPlan(
+            call.head, expectedBytes: call.source.expectedBytes, call.admission.signed)
+        guard plan.length ?? 0 <= bodyBytesMax else { throw S3Error(.entityTooLarge) }
+        return plan
     }
 
     /// S3 has two conditions on writes: only where nothing is, and only over a known version.
