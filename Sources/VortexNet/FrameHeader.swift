@@ -18,7 +18,7 @@ internal import VortexCore
 struct FrameHeader: Equatable, Sendable {
     static let bytes = 48
     static let magic: UInt32 = 0x0A4E_7856
-    static let version: UInt16 = 1
+    static let version: UInt16 = 2
     /// "VxNh": zeros do not verify.
     static let headerSeed: UInt32 = 0x684E_7856
     /// "VxNd".

@@ -113,11 +113,14 @@ public final class ClusterNode: Sendable {
         active = ActiveUploads()
         let started = clock.wallMilliseconds
         startedMilliseconds = started
-        let progress = progress
+        let (progress, owed) = (progress, coordinator.owed)
         answers = PeerAnswers(
-            owner: owner, council: council, peers: peers, owed: coordinator.owed
+            owner: owner, council: council, peers: peers, owed: owed
         ) {
-            NodeReport(store.usage, progress, book.view, fence, started: started).encoded
+            NodeReport(
+                store.usage, progress, book.view, fence,
+                missing: owed.missing(nanoseconds: clock.monotonicNanoseconds), started: started
+            ).encoded
         }
         buffers = BufferPool(limitBytes: options.bufferBytes)
     }

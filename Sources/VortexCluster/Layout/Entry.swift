@@ -54,6 +54,7 @@ extension ClusterNode {
         while true {
             do throws(ClusterError) {
                 try await compareJournal()
+                council.remembersVotes.store(true, ordering: .releasing)
                 if fence.hidesNotes { try await outbid(&boot, &note) }
                 let change = EntryChange(
                     node: node, place: place, known: known, tried: boot,

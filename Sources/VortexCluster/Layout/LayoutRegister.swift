@@ -26,6 +26,9 @@ final class LayoutRegister: Sendable {
     private let clock: any Clock
     private let entropy: any Entropy
     private let turn = KeyLatch()
+    /// The node has compared its journal with what others have seen of it: what it remembers of its
+    /// votes is all of them. An old copy of a disk must not vote, also before it enters.
+    let remembersVotes = Atomic<Bool>(false)
     private static let turnKey = RowKey(bucket: .zero, key: [1])
     private static let note = "council"
     private static let attemptsMax = 40
@@ -83,7 +86,9 @@ final class LayoutRegister: Sendable {
         defer { turn.release(Self.turnKey) }
         // A vote that it has forgotten would be given twice. When the others have chosen a layout
         // in which it has entered, there is none left that it could have voted on before.
-        guard !fence.isUnentered else { return .failed(.fenced) }
+        guard !fence.isUnentered, remembersVotes.load(ordering: .acquiring) else {
+            return .failed(.fenced)
+        }
         do throws(StoreError) {
             guard book.view.epoch == base else { return .failed(.stale) }
             guard book.view.layout.council.contains(book.node) else { return .failed(.notOwner) }

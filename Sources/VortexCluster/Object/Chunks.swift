@@ -85,12 +85,15 @@ final class Chunks: Sendable {
     ) async -> (NodeID, OwnerFailure?) {
         guard node != book.node else { return (node, await owner.put(chunk, epoch: epoch)) }
         let (id, owed) = (chunk.id, owed)
-        let remote = RemoteOwner(node: node, peers: peers)
-        return (
-            node,
-            await remote.put(
-                chunk, epoch: epoch, unlessLate: { owed.add(id, to: node) })
-        )
+        let number = owed.expect(row: false, nanoseconds: coordinator.clock.monotonicNanoseconds)
+        let failure = await RemoteOwner(node: node, peers: peers).put(
+            chunk, epoch: epoch,
+            late: { isDone in
+                if !isDone { owed.add(id, to: node) }
+                owed.arrived(number)
+            })
+        if failure != .left { owed.arrived(number) }
+        return (node, failure)
     }
 
     // MARK: Reading
@@ -257,9 +260,13 @@ final class Chunks: Sendable {
     func copy(
         _ id: ChunkID, to node: NodeID, naming cluster: ClusterNode
     ) async throws(ClusterError) -> Copying {
-        guard let whole = try await whole(id, except: node) else {
-            return try local(id) == nil ? .gone : .failed
+        let known: Description
+        switch try await description(of: id, except: node) {
+        case .known(let found): known = found
+        case .gone: return .gone
+        case .silent: return .failed
         }
+        guard let whole = try await whole(id, known, except: node) else { return .failed }
         let place = try place(of: id, whole.owner)
         guard place.quorum.owners.contains(node) else { return .gone }
         // Only slow, and there by now: its journal need not hold it twice.
@@ -282,14 +289,55 @@ final class Chunks: Sendable {
         }
     }
 
-    /// The chunk with its origin: from this node, which knows the owning row, or, where its record
-    /// here is damaged, as others know it.
-    private func whole(_ id: ChunkID, except node: NodeID) async throws(ClusterError) -> ChunkWrite?
-    {
-        guard let stored = try local(id) else { return nil }
-        guard let row = try await origin(of: stored) else { return nil }
+    /// What a chunk is, without its bytes.
+    private enum Known {
+        case known(Description)
+        /// None of those that should have it has it.
+        case gone
+        /// Somebody who may have it does not say.
+        case silent
+    }
+    private struct Description {
+        var length: Int
+        var row: RowKey
+        var isHere: Bool
+    }
+
+    /// As this node knows it, which knows the owning row; or, where its record here is damaged, or
+    /// this node has only passed it on, as others do.
+    private func description(
+        of id: ChunkID, except node: NodeID
+    ) async throws(ClusterError) -> Known {
+        if let stored = try local(id) {
+            guard let row = try await origin(of: stored) else { return .silent }
+            return .known(Description(length: stored.length, row: row, isHere: true))
+        }
+        var isSilent = false
+        for other in holders(id, nil) where other != node {
+            let remote = RemoteOwner(node: other, peers: peers)
+            guard case .success(let lengths) = await remote.lengths(of: [id]),
+                let length = lengths.first
+            else {
+                isSilent = true
+                continue
+            }
+            guard (1...Limits.chunkBytes).contains(length) else { continue }
+            guard case .success(let row?) = await remote.origin(of: id) else {
+                isSilent = true
+                continue
+            }
+            return .known(Description(length: length, row: row, isHere: false))
+        }
+        return isSilent ? .silent : .gone
+    }
+
+    private func whole(
+        _ id: ChunkID, _ known: Description, except node: NodeID
+    ) async throws(ClusterError) -> ChunkWrite? {
+        let (row, range) = (known.row, 0..<known.length)
         var found: ChunkBuffer?
-        if node != book.node, case .success(let buffer) = await owner.chunk(id, 0..<stored.length) {
+        if known.isHere, node != book.node, case .success(let buffer) = await owner.chunk(id, range)
+        {
             found = buffer
         }
         if found == nil {
@@ -299,8 +347,7 @@ final class Chunks: Sendable {
             }
             let isRowBody = partition != book.view.ring.partition(of: id)
             for other in holders(id, isRowBody ? row : nil) where other != node && found == nil {
-                let answer = await RemoteOwner(node: other, peers: peers).chunk(
-                    id, 0..<stored.length)
+                let answer = await RemoteOwner(node: other, peers: peers).chunk(id, range)
                 if case .success(let buffer) = answer { found = buffer }
             }
         }

@@ -55,17 +55,17 @@ struct RemoteOwner: Owner {
     }
 
     func accept(_ request: AcceptRequest, epoch: Epoch) async -> AcceptAnswer {
-        await accept(request, epoch: epoch, unlessLate: nil)
+        await accept(request, epoch: epoch, late: nil)
     }
 
-    /// `unlessLate` is called where the asker has gone on and the request was not accepted then.
+    /// `late` is told whether it was accepted in the end, where the asker has gone on.
     func accept(
-        _ request: AcceptRequest, epoch: Epoch, unlessLate: (@Sendable () -> Void)?
+        _ request: AcceptRequest, epoch: Epoch, late: (@Sendable (Bool) -> Void)?
     ) async -> AcceptAnswer {
         guard request.bodies.count <= 1 else { return .failed(.damaged) }
         let asked = await peers.ask(
             node, .accept, epoch: epoch, request.encoded, bulk: request.bodies.first?.buffer,
-            late: Self.late(unlessLate) { $0.head.first == 0 })
+            late: Self.late(late) { $0.head.first == 0 })
         return Self.answer(asked, AcceptAnswer.failed) { (reader) throws(CodingError) in
             switch try reader.readByte() {
             case 0: return .accepted
@@ -101,29 +101,26 @@ struct RemoteOwner: Owner {
     }
 
     func put(_ chunk: ChunkWrite, epoch: Epoch) async -> OwnerFailure? {
-        await put(chunk, epoch: epoch, unlessLate: nil)
+        await put(chunk, epoch: epoch, late: nil)
     }
 
-    /// `unlessLate` is called where the asker has gone on and the chunk was not stored then.
+    /// `late` is told whether it was stored in the end, where the asker has gone on.
     func put(
-        _ chunk: ChunkWrite, epoch: Epoch, unlessLate: (@Sendable () -> Void)?
+        _ chunk: ChunkWrite, epoch: Epoch, late: (@Sendable (Bool) -> Void)?
     ) async -> OwnerFailure? {
         var writer = ByteWriter(reserving: 160 + chunk.owner.key.count)
         writer.write(chunk)
         return Self.done(
             await peers.ask(
                 node, .putChunk, epoch: epoch, writer.bytes, bulk: chunk.buffer,
-                late: Self.late(unlessLate) { _ in true }))
+                late: Self.late(late) { _ in true }))
     }
 
     private static func late(
-        _ fails: (@Sendable () -> Void)?, unless isDone: @escaping @Sendable (WireMessage) -> Bool
+        _ tell: (@Sendable (Bool) -> Void)?, _ isDone: @escaping @Sendable (WireMessage) -> Bool
     ) -> Peers.Late? {
-        guard let fails else { return nil }
-        return { answer in
-            if let answer, isDone(answer) { return }
-            fails()
-        }
+        guard let tell else { return nil }
+        return { answer in tell(answer.map(isDone) ?? false) }
     }
 
     func chunk(_ id: ChunkID, _ range: Range<Int>) async -> Result<ChunkBuffer?, OwnerFailure> {

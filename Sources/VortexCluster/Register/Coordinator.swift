@@ -72,7 +72,9 @@ final class Coordinator: Sendable {
         defer { latch.release(change.key) }
         var proposal = Proposal(change: change.id, isForced: change.isForced)
         proposal.omitted = omitted
-        var sent: Answer?
+        // By the base of the value that was sent with it: a retry that computes anew may have
+        // another answer, and it is the earlier one that took effect.
+        var sent: [Ballot: Answer] = [:]
         // Something that was sent may be in effect, or come to be.
         var isInDoubt = false
         let end = clock.monotonicNanoseconds + Self.changeMillisecondsMax * 1_000_000
@@ -94,9 +96,10 @@ final class Coordinator: Sendable {
             switch proposal.onPromises(found) {
             case .unknown: throw .outcomeUnknown
             case .inEffect(let value):
-                guard let sent else { throw .outcomeUnknown }
-                guard let value else { return sent }
-                answer = .success(sent)
+                let effect = found.value?.past.first { $0.change == change.id }
+                guard let effect, let own = sent[effect.base] else { throw .outcomeUnknown }
+                guard let value else { return own }
+                answer = .success(own)
                 // By the same settings as when it was sent: a value that one owner alone has must
                 // not be carried into a bucket that was found empty meanwhile.
                 request = AcceptRequest(
@@ -111,7 +114,7 @@ final class Coordinator: Sendable {
                 case .send(let value):
                     proposal.sends(value, at: ballot)
                     let isOurs = change.id != nil && value.change == change.id
-                    if isOurs { sent = try answer.get() }
+                    if isOurs { sent[value.base] = try answer.get() }
                     request = AcceptRequest(
                         key: change.key, ballot: ballot, value: value, bodies: step.bodies,
                         generation: isOurs ? change.generation : nil,

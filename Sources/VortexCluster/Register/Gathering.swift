@@ -220,8 +220,14 @@ extension Coordinator {
             answer = await owner.accept(request, epoch: place.epoch)
         } else {
             let (key, owed) = (request.key, owed)
+            let number = owed.expect(row: true, nanoseconds: clock.monotonicNanoseconds)
             answer = await RemoteOwner(node: node, peers: peers).accept(
-                request, epoch: place.epoch, unlessLate: { owed.add(row: key) })
+                request, epoch: place.epoch,
+                late: { isDone in
+                    if !isDone { owed.add(row: key) }
+                    owed.arrived(number)
+                })
+            if case .failed(.left) = answer {} else { owed.arrived(number) }
         }
         guard case .missing(let blobs) = answer, request.bodies.isEmpty,
             let bodies = await bodies(blobs, of: request.key, place)

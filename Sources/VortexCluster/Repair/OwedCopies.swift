@@ -11,6 +11,13 @@ final class OwedCopies: Sendable {
         var rows: OrderedSet<RowKey> = []
         /// Something was left out: a whole walk is due.
         var overflowed = false
+        /// Writes whose askers have gone on, or may: by number, since when.
+        var underWay: [UInt64: UnderWay] = [:]
+        var lastNumber: UInt64 = 0
+    }
+    private struct UnderWay {
+        var isRow: Bool
+        var sinceNanoseconds: UInt64
     }
     struct Owed: Hashable, Sendable {
         var chunk: ChunkID
@@ -18,6 +25,8 @@ final class OwedCopies: Sendable {
     }
     private let state = Mutex(State())
     static let entriesMax = 65_536
+    /// A copy that has been under way for so long counts as missing.
+    private static let patienceNanoseconds: UInt64 = 1_000_000_000
 
     func add(_ chunk: ChunkID, to node: NodeID) {
         state.withLock { state in
@@ -36,6 +45,30 @@ final class OwedCopies: Sendable {
             } else {
                 state.overflowed = true
             }
+        }
+    }
+
+    /// A write is on its way to a peer, until `arrived` is told so: the transport bounds them.
+    func expect(row isRow: Bool, nanoseconds now: UInt64) -> UInt64 {
+        state.withLock { state in
+            state.lastNumber += 1
+            state.underWay[state.lastNumber] = UnderWay(isRow: isRow, sinceNanoseconds: now)
+            return state.lastNumber
+        }
+    }
+
+    /// What comes of it is known, and is owed where it failed.
+    func arrived(_ number: UInt64) { state.withLock { $0.underWay[number] = nil } }
+
+    /// What is owed, and what has been under way for too long.
+    func missing(nanoseconds now: UInt64) -> (rows: Int, chunks: Int) {
+        state.withLock { state in
+            var found = (rows: state.rows.count, chunks: state.chunks.count)
+            for write in state.underWay.values
+            where now > write.sinceNanoseconds + Self.patienceNanoseconds {
+                if write.isRow { found.rows += 1 } else { found.chunks += 1 }
+            }
+            return found
         }
     }
 

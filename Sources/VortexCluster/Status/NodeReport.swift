@@ -22,7 +22,7 @@ struct NodeReport: Sendable {
     /// What a walk under an older layout found says nothing about this one.
     init(
         _ usage: StoreUsage, _ progress: RepairProgress, _ view: LayoutView, _ fence: Fence,
-        started: UInt64
+        missing: (rows: Int, chunks: Int), started: UInt64
     ) {
         let now = progress.now
         self.started = started
@@ -33,13 +33,17 @@ struct NodeReport: Sendable {
         isVerified = now.isVerified && now.verifiedEpoch >= view.lastChange
         isFenced = fence.isUp(view)
         verifiedMilliseconds = now.verifiedMilliseconds
-        missingRows = now.missingRows
-        missingChunks = now.missingChunks
+        // What is being made good just now is in the progress only.
+        missingRows = max(now.missingRows, UInt64(missing.rows))
+        missingChunks = max(now.missingChunks, UInt64(missing.chunks))
         strays = now.strays
         repairedRows = now.repairedRows
         copiedChunks = now.copiedChunks
         collectedBlobs = now.collectedBlobs
     }
+
+    /// It knows of copies that are missing somewhere.
+    var isOwing: Bool { missingRows + missingChunks > 0 }
 
     private var numbers: [UInt64] {
         [
