@@ -148,6 +148,7 @@ final class Script {
                         address: HeldNetwork.address(of: number), weightBytes: 1),
                     transport: transport)
                 node.coordinator.boot = boot
+                node.council.remembersVotes.store(true, ordering: .releasing)
                 node.answers.isOpen.store(true, ordering: .releasing)
                 return Machine(
                     disk: disk, index: index, clock: clock, boot: boot, store: store, node: node)

@@ -28,7 +28,7 @@ struct MeetingTests {
         [
             Node.options(listen: "", secret: [1]),
             Node.options(listen: "", cluster: ClusterID(high: 8, low: 8)),
-            Node.options(listen: "", version: 2),
+            Node.options(listen: "", version: FrameHeader.version + 1),
         ]
     }
 

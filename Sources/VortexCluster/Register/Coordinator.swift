@@ -59,6 +59,11 @@ final class Coordinator: Sendable {
         var generation: UInt64?
         /// Writes even what is agreed and unchanged.
         var isForced = false
+
+        /// A read that has to write back and has no room to gets no answer now.
+        func failure(_ error: ClusterError) -> ClusterError {
+            if case .full = error, id == nil { .noQuorum } else { error }
+        }
     }
 
     /// Applies `compute` to the register, linearizably. `compute` may be asked again, on newer
@@ -72,8 +77,7 @@ final class Coordinator: Sendable {
         defer { latch.release(change.key) }
         var proposal = Proposal(change: change.id, isForced: change.isForced)
         proposal.omitted = omitted
-        // By the base of the value that was sent with it: a retry that computes anew may have
-        // another answer, and it is the earlier one that took effect.
+        // By base: of several attempts that computed anew an earlier one may have taken effect.
         var sent: [Ballot: Answer] = [:]
         // Something that was sent may be in effect, or come to be.
         var isInDoubt = false
@@ -96,12 +100,13 @@ final class Coordinator: Sendable {
             switch proposal.onPromises(found) {
             case .unknown: throw .outcomeUnknown
             case .inEffect(let value):
-                let effect = found.value?.past.first { $0.change == change.id }
-                guard let effect, let own = sent[effect.base] else { throw .outcomeUnknown }
+                guard let own = found.base(of: change.id).flatMap({ sent[$0] }) else {
+                    throw .outcomeUnknown
+                }
                 guard let value else { return own }
                 answer = .success(own)
-                // By the same settings as when it was sent: a value that one owner alone has must
-                // not be carried into a bucket that was found empty meanwhile.
+                // By the same settings as when it was sent: what one owner alone has must not be
+                // carried into a bucket that was found empty meanwhile.
                 request = AcceptRequest(
                     key: change.key, ballot: ballot, value: value, bodies: [],
                     generation: change.generation, milliseconds: clock.wallMilliseconds)
@@ -128,9 +133,7 @@ final class Coordinator: Sendable {
             case .again(let mayTakeEffect): isInDoubt = isInDoubt || (isOurs && mayTakeEffect)
             case .failed(let error, let mayTakeEffect):
                 isInDoubt = isInDoubt || (isOurs && mayTakeEffect)
-                // A read that has to write back has no room to: there is no answer now.
-                if case .full = error, change.id == nil { throw .noQuorum }
-                if !isInDoubt { throw error }
+                if !isInDoubt { throw change.failure(error) }
                 if error == .stopped || place.quorum.members == [node] { throw .outcomeUnknown }
             }
         }

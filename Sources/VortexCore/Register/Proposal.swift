@@ -35,6 +35,11 @@ public struct Promises: Hashable, Sendable {
         self.horizon = horizon
     }
 
+    /// What a change that took effect was computed on.
+    public func base(of change: ChangeID?) -> Ballot? {
+        value?.past.first { $0.change == change }?.base
+    }
+
     /// What a change computed on this has as its `base`.
     public var seen: Ballot { value == nil ? horizon : accepted }
 }
