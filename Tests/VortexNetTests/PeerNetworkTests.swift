@@ -124,7 +124,7 @@ struct PeerNetworkTests {
         }
     }
 
-    @Test(arguments: [true, false])
+    @Test(.timeLimit(.minutes(1)), arguments: [true, false])
     func `who goes on hears late of what came of a question, once`(isAnswered: Bool) async throws {
         let gate = Gate()
         let arrived = Gate()

@@ -8,6 +8,7 @@ import VortexStore
 /// A disk is put back to an earlier state while nobody runs who has seen it go further.
 struct OldImageTests {
     private static let keys = (0..<12).map { "lost\($0)" }
+    private static let seen = (0..<12).map { "seen\($0)" }
 
     /// Two seconds after a change the others have noted how far a journal has got.
     @Test(arguments: 1...4 as ClosedRange<UInt64>)
@@ -16,11 +17,15 @@ struct OldImageTests {
             await fleet.createBucket()
             await fleet.put("before", by: 0)
             let old = fleet.nodes[2].disk.image(seed: seed)
-            for key in Self.keys { await fleet.put(key, by: 2) }
+            for key in Self.seen { await fleet.put(key, by: 2) }
             await fleet.rest(milliseconds: 4_000)
-            for node in 0..<3 { fleet.hold(node) }
+            // Of these only 1 and 2 hear.
+            fleet.hold(0)
+            for key in Self.keys { await fleet.put(key, by: 2) }
+            fleet.hold(1)
+            fleet.hold(2)
             fleet.nodes[2].replaceDisk(by: old)
-            // 1 has what was acknowledged; without it 0 and 2 must not make a majority.
+            // Without 1, which has all that was acknowledged, 0 and 2 must not make a majority.
             fleet.free(2)
             fleet.free(0)
             await fleet.rest(milliseconds: 5_000)
@@ -28,7 +33,9 @@ struct OldImageTests {
             fleet.free(1)
             await fleet.expectSettled()
             for by in fleet.nodes.indices {
-                for key in Self.keys + ["before"] { await fleet.expectFound(key, by: by) }
+                for key in Self.keys + Self.seen + ["before"] {
+                    await fleet.expectFound(key, by: by)
+                }
             }
             fleet.expectEqualRows()
         }

@@ -108,7 +108,8 @@ public final class ClusterNode: Sendable {
         council = LayoutRegister(
             store: store, book: book, fence: fence, peers: peers, clock: clock, entropy: entropy)
         coordinator = Coordinator(
-            owner: owner, peers: peers, owed: OwedCopies(), clock: clock, entropy: entropy)
+            owner: owner, peers: peers, owed: OwedCopies(clock: clock), clock: clock,
+            entropy: entropy)
         chunks = Chunks(coordinator: coordinator, store: store)
         active = ActiveUploads()
         let started = clock.wallMilliseconds
@@ -119,7 +120,7 @@ public final class ClusterNode: Sendable {
         ) {
             NodeReport(
                 store.usage, progress, book.view, fence,
-                missing: owed.missing(nanoseconds: clock.monotonicNanoseconds), started: started
+                missing: owed.missing, started: started
             ).encoded
         }
         buffers = BufferPool(limitBytes: options.bufferBytes)

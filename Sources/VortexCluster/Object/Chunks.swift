@@ -85,7 +85,7 @@ final class Chunks: Sendable {
     ) async -> (NodeID, OwnerFailure?) {
         guard node != book.node else { return (node, await owner.put(chunk, epoch: epoch)) }
         let (id, owed) = (chunk.id, owed)
-        let number = owed.expect(row: false, nanoseconds: coordinator.clock.monotonicNanoseconds)
+        let number = owed.expect(row: false)
         let failure = await RemoteOwner(node: node, peers: peers).put(
             chunk, epoch: epoch,
             late: { isDone in

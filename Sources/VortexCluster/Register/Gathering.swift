@@ -220,7 +220,7 @@ extension Coordinator {
             answer = await owner.accept(request, epoch: place.epoch)
         } else {
             let (key, owed) = (request.key, owed)
-            let number = owed.expect(row: true, nanoseconds: clock.monotonicNanoseconds)
+            let number = owed.expect(row: true)
             answer = await RemoteOwner(node: node, peers: peers).accept(
                 request, epoch: place.epoch,
                 late: { isDone in

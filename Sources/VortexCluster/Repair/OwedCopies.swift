@@ -7,8 +7,9 @@ internal import VortexCore
 /// of `Repair` find again.
 final class OwedCopies: Sendable {
     private struct State {
-        var chunks: OrderedSet<Owed> = []
-        var rows: OrderedSet<RowKey> = []
+        /// Since when.
+        var chunks: OrderedDictionary<Owed, UInt64> = [:]
+        var rows: OrderedDictionary<RowKey, UInt64> = [:]
         /// Something was left out: a whole walk is due.
         var overflowed = false
         /// Writes whose askers have gone on, or may: by number, since when.
@@ -24,24 +25,32 @@ final class OwedCopies: Sendable {
         var node: NodeID
     }
     private let state = Mutex(State())
+    private let clock: any Clock
     static let entriesMax = 65_536
-    /// A copy that has been under way for so long counts as missing.
+    /// A copy that has been owed or under way for so long counts as missing: who lost a race for a
+    /// row is behind for a moment, all the time.
     private static let patienceNanoseconds: UInt64 = 1_000_000_000
 
-    func add(_ chunk: ChunkID, to node: NodeID) {
+    init(clock: any Clock) { self.clock = clock }
+
+    /// `isKnown`: an attempt to make it has failed.
+    func add(_ chunk: ChunkID, to node: NodeID, isKnown: Bool = false) {
+        let since = isKnown ? 0 : clock.monotonicNanoseconds
         state.withLock { state in
             if state.chunks.count < Self.entriesMax {
-                state.chunks.append(Owed(chunk: chunk, node: node))
+                let owed = Owed(chunk: chunk, node: node)
+                state.chunks[owed] = min(since, state.chunks[owed] ?? since)
             } else {
                 state.overflowed = true
             }
         }
     }
 
-    func add(row: RowKey) {
+    func add(row: RowKey, isKnown: Bool = false) {
+        let since = isKnown ? 0 : clock.monotonicNanoseconds
         state.withLock { state in
             if state.rows.count < Self.entriesMax {
-                state.rows.append(row)
+                state.rows[row] = min(since, state.rows[row] ?? since)
             } else {
                 state.overflowed = true
             }
@@ -49,8 +58,9 @@ final class OwedCopies: Sendable {
     }
 
     /// A write is on its way to a peer, until `arrived` is told so: the transport bounds them.
-    func expect(row isRow: Bool, nanoseconds now: UInt64) -> UInt64 {
-        state.withLock { state in
+    func expect(row isRow: Bool) -> UInt64 {
+        let now = clock.monotonicNanoseconds
+        return state.withLock { state in
             state.lastNumber += 1
             state.underWay[state.lastNumber] = UnderWay(isRow: isRow, sinceNanoseconds: now)
             return state.lastNumber
@@ -60,12 +70,16 @@ final class OwedCopies: Sendable {
     /// What comes of it is known, and is owed where it failed.
     func arrived(_ number: UInt64) { state.withLock { $0.underWay[number] = nil } }
 
-    /// What is owed, and what has been under way for too long.
-    func missing(nanoseconds now: UInt64) -> (rows: Int, chunks: Int) {
-        state.withLock { state in
-            var found = (rows: state.rows.count, chunks: state.chunks.count)
-            for write in state.underWay.values
-            where now > write.sinceNanoseconds + Self.patienceNanoseconds {
+    /// What has been owed, or under way, for too long.
+    var missing: (rows: Int, chunks: Int) {
+        let now = clock.monotonicNanoseconds
+        func isLate(_ since: UInt64) -> Bool { now > since + Self.patienceNanoseconds }
+        return state.withLock { state in
+            var found = (
+                rows: state.rows.values.count(where: isLate),
+                chunks: state.chunks.values.count(where: isLate)
+            )
+            for write in state.underWay.values where isLate(write.sinceNanoseconds) {
                 if write.isRow { found.rows += 1 } else { found.chunks += 1 }
             }
             return found
@@ -86,7 +100,7 @@ final class OwedCopies: Sendable {
     /// Takes out the oldest ones; what cannot be made now comes back by `add`.
     func takeRows(_ limit: Int) -> [RowKey] {
         state.withLock { state in
-            let taken = Array(state.rows.prefix(limit))
+            let taken = Array(state.rows.keys.prefix(limit))
             state.rows.removeFirst(taken.count)
             return taken
         }
@@ -94,7 +108,7 @@ final class OwedCopies: Sendable {
 
     func takeChunks(_ limit: Int) -> [Owed] {
         state.withLock { state in
-            let taken = Array(state.chunks.prefix(limit))
+            let taken = Array(state.chunks.keys.prefix(limit))
             state.chunks.removeFirst(taken.count)
             return taken
         }

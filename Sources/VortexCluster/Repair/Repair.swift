@@ -112,7 +112,7 @@ extension ClusterNode {
         try await together(chunks, most: 4) { (entry) async throws(ClusterError) in
             await self.pay(entry)
         }
-        let left = owed.counts
+        let left = owed.missing
         progress.update { state in
             state.missingRows = UInt64(left.rows)
             state.missingChunks = UInt64(left.chunks)
@@ -123,14 +123,14 @@ extension ClusterNode {
         let isAway = view[key].quorum.members.contains { peers.isSuspect($0) || isFenced($0) }
         do throws(ClusterError) {
             if isAway {
-                coordinator.owed.add(row: key)
+                coordinator.owed.add(row: key, isKnown: true)
             } else if try await coordinator.settle(key) {
                 progress.update { $0.repairedRows += 1 }
             } else {
                 repairLog.debug("a row is not settled", metadata: ["key": "\(key)"])
-                coordinator.owed.add(row: key)
+                coordinator.owed.add(row: key, isKnown: true)
             }
-        } catch { coordinator.owed.add(row: key) }
+        } catch { coordinator.owed.add(row: key, isKnown: true) }
     }
 
     private func isFenced(_ other: NodeID) -> Bool {
@@ -140,13 +140,15 @@ extension ClusterNode {
     private func pay(_ entry: OwedCopies.Owed) async {
         // Another node has its places, or none: what that one lacks the walks find.
         guard let state = layout.member(entry.node)?.state, state != .replaced else { return }
-        if peers.isSuspect(entry.node) { return coordinator.owed.add(entry.chunk, to: entry.node) }
+        if peers.isSuspect(entry.node) {
+            return coordinator.owed.add(entry.chunk, to: entry.node, isKnown: true)
+        }
         do throws(ClusterError) {
             if try await chunks.copy(entry.chunk, to: entry.node, naming: self) == .failed {
                 repairLog.debug("a copy failed", metadata: ["chunk": "\(entry)"])
-                coordinator.owed.add(entry.chunk, to: entry.node)
+                coordinator.owed.add(entry.chunk, to: entry.node, isKnown: true)
             }
-        } catch { coordinator.owed.add(entry.chunk, to: entry.node) }
+        } catch { coordinator.owed.add(entry.chunk, to: entry.node, isKnown: true) }
     }
 
     // MARK: Rows

@@ -129,7 +129,7 @@ extension ClusterNode {
         }
         var mine = NodeReport(
             store.usage, progress, view, fence,
-            missing: coordinator.owed.missing(nanoseconds: clock.monotonicNanoseconds),
+            missing: coordinator.owed.missing,
             started: startedMilliseconds)
         // Alone there is nobody to compare with.
         if view.isAlone { mine.isVerified = true }
