@@ -80,7 +80,9 @@ struct HiddenDamageTests {
             }
         }
         let again = disk.restart()
-        again.rot(Self.segment, at: 8_192 + 4 * 4_096 + offset)
+        let written = try #require(again.contents(of: Self.segment))
+        let last = try #require(written.lastIndex { $0 != 0 }) / 4_096 * 4_096
+        again.rot(Self.segment, at: UInt64(last) + offset)
         try await withStore(again, index) { store in
             let found = try store.row(SampleRow("row5", change: 5).key)
             #expect(found != nil)
