@@ -127,8 +127,9 @@ extension ClusterNode {
             } else if try await coordinator.settle(key) {
                 progress.update { $0.repairedRows += 1 }
             } else {
+                // Somebody else is writing it: behind for a moment, and not missing.
                 repairLog.debug("a row is not settled", metadata: ["key": "\(key)"])
-                coordinator.owed.add(row: key, isKnown: true)
+                coordinator.owed.add(row: key)
             }
         } catch { coordinator.owed.add(row: key, isKnown: true) }
     }

@@ -40,7 +40,7 @@ public struct ReplicationStatus: Sendable {
     /// Fewer owners than the policy asks for, or one of them away or fenced.
     public var underReplicated = 0
     /// All owners are there, and one of them has not yet verified what it holds since the last
-    /// trouble, or some node knows of copies that are missing.
+    /// trouble.
     public var unverified = 0
     public var migrating = 0
     /// Too few owners answer: requests get 503.
@@ -98,8 +98,6 @@ extension ClusterNode {
         var status = ReplicationStatus(
             replicas: view.layout.replicas, partitions: view.ring.partitionCount)
         let alive = view.members.filter { reports[$0]?.isFenced == false }
-        // It says how many copies are missing, and not where.
-        let isOwing = reports.values.contains(where: \.isOwing)
         for partition in view.ring.partitions {
             let place = view[partition]
             let owners = place.quorum.owners
@@ -107,7 +105,7 @@ extension ClusterNode {
             if !place.quorum.isMet(by: alive) { status.withoutQuorum += 1 }
             if owners.count < view.layout.replicas || !owners.allSatisfy(alive.contains) {
                 status.underReplicated += 1
-            } else if isOwing || !owners.allSatisfy({ reports[$0]?.isVerified ?? false }) {
+            } else if !owners.allSatisfy({ reports[$0]?.isVerified ?? false }) {
                 status.unverified += 1
             } else if !place.isMigrating {
                 status.fullyReplicated += 1

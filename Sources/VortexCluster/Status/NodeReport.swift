@@ -42,9 +42,6 @@ struct NodeReport: Sendable {
         collectedBlobs = now.collectedBlobs
     }
 
-    /// It knows of copies that are missing somewhere.
-    var isOwing: Bool { missingRows + missingChunks > 0 }
-
     private var numbers: [UInt64] {
         [
             started, objects, totalBytes, availableBytes, liveBytes, isVerified ? 1 : 0,
