@@ -58,9 +58,7 @@ class Sim(register_sim.Sim):
         if self.top > 14:
             x = .9
         if not cur.previous:
-            if x < .2 and self.keep(cur.owners) != cur.owners:
-                self.publish(self.keep(cur.owners), ())                              # the one that is left
-            elif x < .8:
+            if x < .8:
                 self.publish(self.pick_owners(cur), self.keep(cur.owners))
         elif self.ready(cur) and x < .8:
             self.publish(cur.owners, ())

@@ -75,27 +75,22 @@ struct ResyncingLayoutTests {
 
     @Test func `without a majority of previous owners to sync from nobody withdraws`() throws {
         #expect(layout(1...1).withdrawing(NodeID(1)) == nil)
+        #expect(layout(1...2).withdrawing(NodeID(1)) == nil)
         let joint = try #require(layout(1...3).withdrawing(NodeID(2)))
         #expect(joint.withdrawing(NodeID(3)) == nil)
+        #expect(try joint.finished().withdrawing(NodeID(3)) == nil)
     }
 
-    /// Two were the only majority: either has accepted all that was ever chosen.
-    @Test func `of two owners the other one goes on alone`() throws {
-        for before in [
-            layout(1...2), try #require(layout(1...3).withdrawing(NodeID(3))).finished(),
-        ] {
-            let out = try #require(before.withdrawing(NodeID(1)))
-            #expect(!out.isMigrating)
-            for partition in before.ring.partitions {
-                #expect(out.rowOwners(of: partition) == [NodeID(2)])
-                #expect(
-                    out.since(NodeID(2), in: partition) == before.since(NodeID(2), in: partition))
-            }
-            #expect(out.withdrawing(NodeID(2)) == nil)
-            let back = try #require(out.returning(NodeID(1)))
-            for partition in back.ring.partitions {
-                #expect(back.previousRowOwners(of: partition) == [NodeID(2)])
-            }
+    /// Two were the only majority: either has accepted all that was ever chosen. With the third one
+    /// there are still two to write to.
+    @Test func `where one of two is damaged while a third one joins, the other is the witness`()
+        throws
+    {
+        let joining = try #require(layout(1...2).reassigning(to: (1...3).map { member($0) }))
+        let joint = try #require(joining.withdrawing(NodeID(1)))
+        for partition in joint.ring.partitions {
+            #expect(joint.rowOwners(of: partition).sorted() == [NodeID(2), NodeID(3)])
+            #expect(joint.previousRowOwners(of: partition) == [NodeID(2)])
         }
     }
 

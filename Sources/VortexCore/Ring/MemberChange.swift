@@ -16,7 +16,8 @@
 ///     joint [A B E], previous [A B D] --replacing E by F--> joint [A B F], previous [A B D]
 extension Layout {
     /// The node holds no rows any more. nil where too few previous owners would be left to sync
-    /// from: then nothing can be done for it without an operator.
+    /// from, or one owner alone to write to, on whose disk alone writes would be acknowledged: then
+    /// nothing can be done for it without an operator.
     public func withdrawing(_ node: NodeID) -> Layout? {
         guard let index = index(of: node), members[index].state != .resyncing,
             members[index].state != .replaced
@@ -27,9 +28,9 @@ extension Layout {
             guard rowHolders(of: partition).contains(where: { $0.node == node }) else { continue }
             let left = next.rowOwners(of: partition)
             let before = joint(of: partition)?.previous ?? voters(of: partition)
-            guard !left.isEmpty, let previous = next.witnesses(of: before, without: node) else {
-                return nil
-            }
+            guard !left.isEmpty, let previous = next.witnesses(of: before, without: node),
+                left.count > 1 || previous == before
+            else { return nil }
             next.settle(partition, sources: [])
             // Falling back to the previous owners alone.
             if Set(left) == Set(previous.prefix(replicas).map(\.node)) { continue }
