@@ -10,13 +10,13 @@ may drop a lost node from `previous` where those that are left meet every majori
   register_lost.py --mutations --seeds N                 the rule left out, until caught
   register_lost.py --profile P --seed N --trace          replays one
 """
-import argparse, sys, time
+import argparse, sys
 from pathlib import Path
 
 MODEL = next(p / 'shared/model' for p in Path(__file__).resolve().parents if (p / 'shared/model').is_dir())
 sys.path.insert(0, str(MODEL))
 
-import register_sim  # noqa: E402
+import register_sim, runs  # noqa: E402
 from register_model import majority  # noqa: E402
 
 RULES = {'lost_witness': 'those that are left meet every majority of the previous owners'}
@@ -82,15 +82,7 @@ OURS = ('pair', 'triple', 'joining')
 
 
 def seeds(profiles, start, count):
-    bad = 0
-    for profile in profiles:
-        began, found = time.time(), []
-        for seed in range(start, start + count):
-            problem, _ = register_sim.check(seed, profile)
-            if problem:
-                found.append((seed, problem))
-        bad += len(found)
-        print(f'{profile:10} {count} seeds {time.time() - began:6.0f} s  {len(found)} failed {found[:4]}', flush=True)
+    bad = runs.failures(profiles, start, count)
     print(f'a lost node was dropped from the previous owners {Sim.dropped} times; {bad} failed')
     return bad
 

@@ -14,13 +14,13 @@ have it, where they differ from ../shared/model/register_model.py, which this fi
   register_past.py --mutations --seeds N                 the rules of this file left out, one at a time, until caught
   register_past.py --profile P --seed N --trace          replays one
 """
-import argparse, sys, time
+import argparse, sys
 from pathlib import Path
 
 MODEL = next(p / 'shared/model' for p in Path(__file__).resolve().parents if (p / 'shared/model').is_dir())
 sys.path.insert(0, str(MODEL))
 
-import register_model, register_sim, register_traces  # noqa: E402
+import register_model, register_sim, register_traces, runs  # noqa: E402
 from register_model import Value  # noqa: E402
 
 DEPTH = 8                                          # RegisterValue.overMax
@@ -151,15 +151,7 @@ def traces():
 
 
 def seeds(profiles, start, count):
-    bad = 0
-    for profile in profiles:
-        began, found = time.time(), []
-        for seed in range(start, start + count):
-            problem, _ = register_sim.check(seed, profile)
-            if problem:
-                found.append((seed, problem))
-        bad += len(found)
-        print(f'{profile:10} {count} seeds {time.time() - began:6.0f} s  {len(found)} failed {found[:4]}', flush=True)
+    bad = runs.failures(profiles, start, count)
     print(f'a retry learned from the past {Sim.told} times; {bad} failed')
     return bad
 
