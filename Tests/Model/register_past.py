@@ -2,9 +2,10 @@
 """The register protocol as Sources/VortexCore/Register/Proposal.swift and Sources/VortexCluster/Register/Coordinator.swift
 have it, where they differ from ../shared/model/register_model.py, which this file imports and changes in two places.
 
-1. A value names not one change that it was made on (`over`) but the last eight, each with its base. A retry that finds
-   its own change among them knows that it took effect; one that finds a change made on something older than what it
-   sent (its base is below f) knows that it did not, however many others have followed.
+1. A value names not one change that it was made on (`over`) but as many of the last as it likes, each with its base:
+   production those of the last minute, at most 64, here any number. A retry that finds its own change among them knows
+   that it took effect; one that finds a change made on something older than what it sent (its base is below f) knows
+   that it did not, however many others have followed.
 2. A change is in doubt only once an owner may have accepted it: where every owner that was asked has said that it did
    not and will not, the attempt left nothing behind, and giving up is 'failed', not 'unknown'. A reject says so only
    where nothing at or above that ballot is accepted: it may be the answer to a second copy of the message.
@@ -23,7 +24,7 @@ sys.path.insert(0, str(MODEL))
 import register_model, register_sim, register_traces, runs  # noqa: E402
 from register_model import Value  # noqa: E402
 
-DEPTH = 8                                          # RegisterValue.overMax
+DEPTH = 8                                          # RegisterValue.overMax, of which as many are kept as the ballot says
 RULES = {
     'past_over': 'our change among those of the past: it took effect',
     'past_base': 'a past change on something older than what we sent: it did not',
@@ -38,7 +39,7 @@ USEFUL = ('past_base', 'past_kept')
 
 
 def past(value):
-    return ((value.version, value.base),) + value.over[:DEPTH - 1] if value else ()
+    return ((value.version, value.base),) + value.over if value else ()
 
 
 class Sim(register_sim.Sim):
@@ -111,7 +112,7 @@ class Sim(register_sim.Sim):
             else:
                 after, answer = op.apply(state)
                 if answer == 'ok' and not (op.kind == 'delete' and state is None):
-                    new = Value(op.id, after is not None, seen, past(value))
+                    new = Value(op.id, after is not None, seen, past(value)[:1 + b[0] % DEPTH])
                 elif first and self.on('bury'):
                     bury = True
                     if new is None:

@@ -18,11 +18,12 @@ final class Coordinator: Sendable {
     private let hybrid: Mutex<HybridClock>
     private let agreedBoot = Atomic<UInt32>(0)
 
-    private static let attemptsMax = 16
     private static let backOffMilliseconds: UInt64 = 1
-    /// A change gives up after this long; its client is told that the outcome is unknown where it
-    /// is.
-    private static let changeMillisecondsMax: UInt64 = 10_000
+    /// So often no quorum is found by a change that is in doubt.
+    private static let failuresMax = 16
+    /// A change or a read gives up after this long; who changes is told that the outcome is unknown
+    /// where it is.
+    private static let millisecondsMax: UInt64 = 10_000
 
     init(
         owner: LocalOwner, peers: Peers, owed: OwedCopies, clock: any Clock, entropy: any Entropy
@@ -81,10 +82,13 @@ final class Coordinator: Sendable {
         var sent: [Ballot: Answer] = [:]
         // Something that was sent may be in effect, or come to be.
         var isInDoubt = false
-        let end = clock.monotonicNanoseconds + Self.changeMillisecondsMax * 1_000_000
-        for attempt in 0..<Self.attemptsMax {
+        var failures = 0
+        let end = clock.monotonicNanoseconds + Self.millisecondsMax * 1_000_000
+        for attempt in 0... {
             if attempt > 0 { await backOff(attempt) }
-            guard attempt == 0 || clock.monotonicNanoseconds < end else { break }
+            guard attempt == 0 || clock.monotonicNanoseconds < end,
+                failures < Self.failuresMax
+            else { break }
             let ballot = nextBallot()
             let place = book.view[change.key]
             let found: Promises
@@ -92,8 +96,9 @@ final class Coordinator: Sendable {
             case .found(let promises): found = promises
             case .again: continue
             case .failed(let error):
-                if isInDoubt { continue }
-                throw error
+                guard isInDoubt else { throw error }
+                failures += 1
+                continue
             }
             let request: AcceptRequest
             var answer: Result<Answer, ClusterError>
@@ -111,7 +116,7 @@ final class Coordinator: Sendable {
                     key: change.key, ballot: ballot, value: value, bodies: [],
                     generation: change.generation, milliseconds: clock.wallMilliseconds)
             case .compute:
-                let step = try apply(compute, of: change, to: found)
+                let step = try apply(compute, of: change, to: found, at: ballot)
                 answer = step.answer
                 switch proposal.onComputed(step.value, on: found) {
                 case .answer: return try answer.get()
@@ -134,6 +139,7 @@ final class Coordinator: Sendable {
             case .failed(let error, let mayTakeEffect):
                 isInDoubt = isInDoubt || (isOurs && mayTakeEffect)
                 if !isInDoubt { throw change.failure(error) }
+                failures += 1
                 if error == .stopped || place.quorum.members == [node] { throw .outcomeUnknown }
             }
         }
@@ -148,7 +154,7 @@ final class Coordinator: Sendable {
 
     private func apply<Answer: Sendable>(
         _ compute: (RowContent) throws(ClusterError) -> Computed<Answer>, of change: Change,
-        to found: Promises
+        to found: Promises, at ballot: Ballot
     ) throws(ClusterError) -> Step<Answer> {
         let content = try Self.content(found.value, of: change.key)
         let computed: Computed<Answer>
@@ -161,7 +167,7 @@ final class Coordinator: Sendable {
             guard let id = change.id else { preconditionFailure("a read writes nothing new") }
             let value = RegisterValue(
                 change: id, base: found.seen,
-                over: found.value?.past ?? [],
+                over: found.value?.past(at: ballot.clock) ?? [],
                 isTombstone: content.isTombstone, bodies: content.rowBodies,
                 content: content.encoded)
             guard value.content.count <= Limits.rowBytesMax else { throw .metadataTooLarge }
@@ -182,8 +188,10 @@ final class Coordinator: Sendable {
     private func value(
         of key: RowKey, generation: UInt64?
     ) async throws(ClusterError) -> RegisterValue? {
-        for attempt in 0..<Self.attemptsMax {
+        let end = clock.monotonicNanoseconds + Self.millisecondsMax * 1_000_000
+        for attempt in 0... {
             if attempt > 0 { await backOff(attempt) }
+            guard attempt == 0 || clock.monotonicNanoseconds < end else { break }
             let place = book.view[key]
             var read = await readNearest(key, generation, place)
             if read == nil { read = await gatherReads(key, generation, place) }

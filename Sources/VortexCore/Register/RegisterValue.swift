@@ -10,7 +10,11 @@ public struct RegisterValue: Hashable, Sendable {
     /// replaced, and so on; at most `overMax`. Who retries finds in it whether its change took
     /// effect even where several others have followed.
     public var over: [Past]
-    public static let overMax = 8
+    /// As many as a row that is fought over may see while one change is tried again.
+    public static let overMax = 64
+    /// Nobody tries a change again for longer. Of what is older only the change that is replaced is
+    /// kept.
+    public static let overMilliseconds: UInt64 = 60_000
 
     /// A change that another one has followed.
     public struct Past: Hashable, Sendable {
@@ -22,9 +26,18 @@ public struct RegisterValue: Hashable, Sendable {
         }
     }
 
-    /// What a change made on this value has as its `over`.
-    public var past: [Past] {
-        Array(([Past(change: change, base: base)] + over).prefix(Self.overMax))
+    /// This change and those before it.
+    public var past: [Past] { [Past(change: change, base: base)] + over }
+
+    /// What a change made on this value, at a ballot with this clock, has as its `over`.
+    public func past(at clock: UInt64) -> [Past] {
+        let now = HybridClock.milliseconds(of: clock)
+        let past = past.prefix(Self.overMax)
+        // The base of a change is the ballot at which the one before it was accepted.
+        let old = past.dropLast().firstIndex {
+            HybridClock.milliseconds(of: $0.base.clock) + Self.overMilliseconds < now
+        }
+        return Array(past.prefix((old ?? past.endIndex - 1) + 1))
     }
     /// The object is gone and nothing else is owed; such a row may be purged after a grace period.
     public var isTombstone: Bool

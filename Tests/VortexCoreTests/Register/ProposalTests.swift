@@ -92,6 +92,30 @@ private func found(
         #expect(forced.onComputed(nil, on: found(nil)) == .answer)
     }
 
+    @Test func `of a value's past as much is kept as a change may be tried again, and the last one`() {
+        let minute = RegisterValue.overMilliseconds << 16
+        var value: RegisterValue?
+        /// Made on `value` at this clock.
+        func follow(_ number: UInt64, at clock: UInt64, base: UInt64) {
+            let over = value?.past(at: clock) ?? []
+            value = RegisterValue(
+                change: change(number), base: ballot(base), over: over, isTombstone: false,
+                bodies: [], content: [])
+        }
+        func kept() -> [UInt64] { value?.over.map(\.change.low) ?? [] }
+        follow(1, at: 10, base: 0)
+        follow(2, at: 20, base: 10)
+        follow(3, at: 20 + minute, base: 20)
+        #expect(kept() == [2, 1])
+        follow(4, at: 21 + minute + 65_536, base: 20 + minute)
+        #expect(kept() == [3, 2], "1 was replaced more than a minute before")
+        follow(5, at: 30 + 3 * minute, base: 21 + minute + 65_536)
+        #expect(kept() == [4], "what it replaced, however old")
+        for number in 6..<200 { follow(number, at: 3 * minute + number, base: 3 * minute + 30) }
+        #expect(kept() == (135...198).reversed().map { $0 })
+        #expect(value?.past.count == RegisterValue.overMax + 1)
+    }
+
     @Test func `of several promises the highest accepted counts, agreed only at a quorum`() {
         let nodes = (1...3).map { NodeID($0) }
         let quorum = Quorum(owners: nodes)

@@ -143,7 +143,7 @@ private struct RegisterSimulation {
                 if expected == nil || expected == current ?? 0 {
                     new = RegisterValue(
                         change: ChangeID(high: 1, low: number), base: found.seen,
-                        over: found.value?.past ?? [], isTombstone: false, bodies: [],
+                        over: found.value?.past(at: ballot.clock) ?? [], isTombstone: false, bodies: [],
                         content: [(current ?? 0) + 1])
                 }
             }
