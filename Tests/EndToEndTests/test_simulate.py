@@ -28,6 +28,7 @@ FOUND = {
     "a read that finds no room to write back says unavailable": (998, 3, "everything"),
     "copies owed to a node that was replaced are forgotten": (2102, 3, "everything"),
     "the answer is that of the attempt that took effect": (3212, 6, "everything"),
+    "a copy that is long under way is missing": (1468, 3, "network"),
     "a gateway that owns nothing of a chunk pays what it owes": (1972, 4, "everything"),
 }
 

@@ -19,8 +19,6 @@ final class Coordinator: Sendable {
     private let agreedBoot = Atomic<UInt32>(0)
 
     private static let backOffMilliseconds: UInt64 = 1
-    /// So often no quorum is found by a change that is in doubt.
-    private static let failuresMax = 16
     /// A change or a read gives up after this long; who changes is told that the outcome is unknown
     /// where it is.
     private static let millisecondsMax: UInt64 = 10_000
@@ -44,6 +42,27 @@ final class Coordinator: Sendable {
         set { agreedBoot.store(newValue, ordering: .releasing) }
     }
 
+    /// The attempts of one change or read: as many as there is time for.
+    private struct Attempts {
+        let failuresMax = 16
+        var number = 0
+        /// Those that found no quorum.
+        var failures = 0
+        let endNanoseconds: UInt64
+
+        /// Backs off before all but the first; false when it is time to give up.
+        mutating func next(_ coordinator: Coordinator) async -> Bool {
+            defer { number += 1 }
+            if number == 0 { return true }
+            await coordinator.backOff(number)
+            return failures < failuresMax
+                && coordinator.clock.monotonicNanoseconds < endNanoseconds
+        }
+    }
+    private var attempts: Attempts {
+        Attempts(endNanoseconds: clock.monotonicNanoseconds + Self.millisecondsMax * 1_000_000)
+    }
+
     /// What a change found, and what it makes of it.
     enum Computed<Answer: Sendable> {
         case write(RowContent, bodies: [ChunkWrite], Answer)
@@ -61,6 +80,8 @@ final class Coordinator: Sendable {
         /// Writes even what is agreed and unchanged.
         var isForced = false
 
+        func made(_ value: RegisterValue) -> Bool { id != nil && value.change == id }
+
         /// A read that has to write back and has no room to gets no answer now.
         func failure(_ error: ClusterError) -> ClusterError {
             if case .full = error, id == nil { .noQuorum } else { error }
@@ -76,19 +97,13 @@ final class Coordinator: Sendable {
     ) async throws(ClusterError) -> Answer {
         try await latch.acquire(change.key)
         defer { latch.release(change.key) }
-        var proposal = Proposal(change: change.id, isForced: change.isForced)
-        proposal.omitted = omitted
+        var proposal = Proposal(change: change.id, isForced: change.isForced, omitted: omitted)
         // By base: of several attempts that computed anew an earlier one may have taken effect.
         var sent: [Ballot: Answer] = [:]
         // Something that was sent may be in effect, or come to be.
         var isInDoubt = false
-        var failures = 0
-        let end = clock.monotonicNanoseconds + Self.millisecondsMax * 1_000_000
-        for attempt in 0... {
-            if attempt > 0 { await backOff(attempt) }
-            guard attempt == 0 || clock.monotonicNanoseconds < end,
-                failures < Self.failuresMax
-            else { break }
+        var attempts = attempts
+        while await attempts.next(self) {
             let ballot = nextBallot()
             let place = book.view[change.key]
             let found: Promises
@@ -97,7 +112,7 @@ final class Coordinator: Sendable {
             case .again: continue
             case .failed(let error):
                 guard isInDoubt else { throw error }
-                failures += 1
+                attempts.failures += 1
                 continue
             }
             let request: AcceptRequest
@@ -123,15 +138,14 @@ final class Coordinator: Sendable {
                 case .unknown: throw .outcomeUnknown
                 case .send(let value):
                     proposal.sends(value, at: ballot)
-                    let isOurs = change.id != nil && value.change == change.id
-                    if isOurs { sent[value.base] = try answer.get() }
+                    if change.made(value) { sent[value.base] = try answer.get() }
                     request = AcceptRequest(
                         key: change.key, ballot: ballot, value: value, bodies: step.bodies,
-                        generation: isOurs ? change.generation : nil,
+                        generation: change.made(value) ? change.generation : nil,
                         milliseconds: clock.wallMilliseconds)
                 }
             }
-            let isOurs = change.id != nil && request.value.change == change.id
+            let isOurs = change.made(request.value)
             let second = omitted.contains(.oneEpoch) ? book.view[change.key] : place
             switch await gatherAccepts(request, second) {
             case .accepted: return try answer.get()
@@ -139,7 +153,7 @@ final class Coordinator: Sendable {
             case .failed(let error, let mayTakeEffect):
                 isInDoubt = isInDoubt || (isOurs && mayTakeEffect)
                 if !isInDoubt { throw change.failure(error) }
-                failures += 1
+                attempts.failures += 1
                 if error == .stopped || place.quorum.members == [node] { throw .outcomeUnknown }
             }
         }
@@ -188,10 +202,8 @@ final class Coordinator: Sendable {
     private func value(
         of key: RowKey, generation: UInt64?
     ) async throws(ClusterError) -> RegisterValue? {
-        let end = clock.monotonicNanoseconds + Self.millisecondsMax * 1_000_000
-        for attempt in 0... {
-            if attempt > 0 { await backOff(attempt) }
-            guard attempt == 0 || clock.monotonicNanoseconds < end else { break }
+        var attempts = attempts
+        while await attempts.next(self) {
             let place = book.view[key]
             var read = await readNearest(key, generation, place)
             if read == nil { read = await gatherReads(key, generation, place) }

@@ -62,6 +62,13 @@ public struct ClusterStatus: Sendable {
     public var nodes: [MemberStatus]
     public var replication: ReplicationStatus
     public var repair: RepairStatus
+
+    /// All partitions are fully replicated, and no node knows of a copy that has been missing for a
+    /// second.
+    public var isComplete: Bool {
+        replication.fullyReplicated == replication.partitions && repair.missingRows == 0
+            && repair.missingChunks == 0
+    }
 }
 
 extension ClusterNode {

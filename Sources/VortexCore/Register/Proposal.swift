@@ -54,11 +54,16 @@ public struct Proposal: Hashable, Sendable {
     public let isForced: Bool
     /// The lowest ballot at which our own value was sent: f.
     public private(set) var first: Ballot?
-    package var omitted: Omissions = []
+    private var omitted: Omissions = []
 
     public init(change: ChangeID?, isForced: Bool = false) {
         self.change = change
         self.isForced = isForced
+    }
+
+    package init(change: ChangeID?, isForced: Bool, omitted: Omissions) {
+        self.init(change: change, isForced: isForced)
+        self.omitted = omitted
     }
 
     /// Call before an `accept` with our own value leaves.

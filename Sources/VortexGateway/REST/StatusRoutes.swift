@@ -115,6 +115,7 @@ extension JSONWriter {
         }
         object("replication") { json in
             let status = cluster.replication
+            json.member("complete", cluster.isComplete)
             json.member("replicas", status.replicas)
             json.member("partitions", status.partitions)
             json.member("fully_replicated", status.fullyReplicated)

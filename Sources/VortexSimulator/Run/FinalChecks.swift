@@ -92,7 +92,7 @@ struct FinalChecks: Sendable {
                 let isClaimed = claims.contains(.whole)
                 denied = isClaimed ? findings.missing.counted(onto: denied) : [:]
                 if let copy = findings.missing.first(where: { denied[$0, default: 0] > 2 }) {
-                    return around.verdict.fail("said to be fully replicated without \(copy)")
+                    return around.verdict.fail("said to be complete without \(copy)")
                 }
                 let isWhole = claims.allSatisfy { $0 == (canBeWhole ? .whole : .lacking) }
                 if isWhole, findings.missing.isEmpty, findings.strays.isEmpty { return }
@@ -116,13 +116,13 @@ struct FinalChecks: Sendable {
         for node in nodes {
             client.bind(to: node.place)
             let answer = await client.ask("status") { (node) throws(ClusterError) in
-                await node.clusterStatus().replication
+                await node.clusterStatus().isComplete
             }
-            guard case .value(let status) = answer else {
+            guard case .value(let isComplete) = answer else {
                 claims.append(.silent)
                 continue
             }
-            claims.append(status.fullyReplicated == status.partitions ? .whole : .lacking)
+            claims.append(isComplete ? .whole : .lacking)
         }
         return claims
     }

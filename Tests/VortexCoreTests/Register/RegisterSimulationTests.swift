@@ -143,8 +143,8 @@ private struct RegisterSimulation {
                 if expected == nil || expected == current ?? 0 {
                     new = RegisterValue(
                         change: ChangeID(high: 1, low: number), base: found.seen,
-                        over: found.value?.past(at: ballot.clock) ?? [], isTombstone: false, bodies: [],
-                        content: [(current ?? 0) + 1])
+                        over: found.value?.past(at: ballot.clock) ?? [], isTombstone: false,
+                        bodies: [], content: [(current ?? 0) + 1])
                 }
             }
             switch proposal.onComputed(new, on: found) {
