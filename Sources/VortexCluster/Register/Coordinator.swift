@@ -95,8 +95,34 @@ final class Coordinator: Sendable {
         _ change: Change,
         _ compute: (RowContent) throws(ClusterError) -> Computed<Answer>
     ) async throws(ClusterError) -> Answer {
-        try await latch.acquire(change.key)
+        let hasWaited = try await latch.acquire(change.key)
         defer { latch.release(change.key) }
+        if hasWaited, let answer = await refusal(change, compute) { return try answer.get() }
+        return try await propose(change, compute)
+    }
+
+    /// What comes of a change that writes nothing to what is there, by a read alone: of many that
+    /// race for a row only one can win, and the ballots of all others would reject the winner's.
+    private func refusal<Answer: Sendable>(
+        _ change: Change, _ compute: (RowContent) throws(ClusterError) -> Computed<Answer>
+    ) async -> Result<Answer, ClusterError>? {
+        guard let id = change.id, !change.isForced else { return nil }
+        let place = book.view[change.key]
+        var read = await readNearest(change.key, change.generation, place)
+        if read == nil { read = await gatherReads(change.key, change.generation, place) }
+        guard case .agreed(let value) = read,
+            value?.past.contains(where: { $0.change == id }) != true
+        else { return nil }
+        let found = Promises(accepted: .none, value: value, isAgreed: true, horizon: .none)
+        do throws(ClusterError) {
+            let step = try apply(compute, of: change, to: found, at: .none)
+            return step.value == nil ? step.answer : nil
+        } catch { return nil }
+    }
+
+    private func propose<Answer: Sendable>(
+        _ change: Change, _ compute: (RowContent) throws(ClusterError) -> Computed<Answer>
+    ) async throws(ClusterError) -> Answer {
         var proposal = Proposal(change: change.id, isForced: change.isForced, omitted: omitted)
         // By base: of several attempts that computed anew an earlier one may have taken effect.
         var sent: [Ballot: Answer] = [:]

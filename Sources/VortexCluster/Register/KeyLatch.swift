@@ -23,8 +23,10 @@ final class KeyLatch: Sendable {
 
     var waiting: Int { state.withLock { $0.waiting } }
 
-    /// Throws `.busy` where too many wait, `.stopped` where the task was cancelled meanwhile.
-    func acquire(_ key: RowKey) async throws(ClusterError) {
+    /// True where another change had the row first. Throws `.busy` where too many wait, `.stopped`
+    /// where the task was cancelled meanwhile.
+    @discardableResult
+    func acquire(_ key: RowKey) async throws(ClusterError) -> Bool {
         enum Entry { case held, full, wait(UInt64) }
         let entry = state.withLock { state -> Entry in
             guard state.held[key] != nil else {
@@ -37,10 +39,11 @@ final class KeyLatch: Sendable {
             return .wait(state.nextTicket)
         }
         switch entry {
-        case .held: return
+        case .held: return false
         case .full: throw .busy
         case .wait(let ticket):
             guard await wait(key, ticket) else { throw .stopped }
+            return true
         }
     }
 
