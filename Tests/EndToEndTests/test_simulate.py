@@ -29,6 +29,7 @@ FOUND = {
     "copies owed to a node that was replaced are forgotten": (2102, 3, "everything"),
     "the answer is that of the attempt that took effect": (3212, 6, "everything"),
     "a copy that is long under way is missing": (1468, 3, "network"),
+    "a last batch that cannot be read is damage": (4070, 4, "everything"),
     "a gateway that owns nothing of a chunk pays what it owes": (1972, 4, "everything"),
 }
 

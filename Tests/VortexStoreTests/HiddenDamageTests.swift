@@ -94,6 +94,42 @@ struct HiddenDamageTests {
         }
     }
 
+    /// Of a batch with a body, `block` 0 holds the heads, the others the body.
+    @Test(arguments: [0, 1, 3] as [UInt64])
+    func `a last batch that cannot be read is no torn tail: it may have been acknowledged`(
+        block: UInt64
+    ) async throws {
+        let disk = MemoryDisk()
+        let body = [UInt8](repeating: 7, count: 16_384)
+        try await withStore(disk, MemoryIndex(), crashing: true) { store in
+            for change in 1...4 as ClosedRange<UInt64> {
+                try await store.accept(SampleRow("row\(change)", change: change))
+            }
+            try await store.accept(SampleRow("row5", change: 5, body: body))
+        }
+        var again = disk.restart()
+        let start: UInt64 = 8_192 + 4 * 4_096
+        again.failReads(of: Self.segment, in: start + block * 4_096..<start + block * 4_096 + 1)
+        // The index has nothing of it, nor of the batches before.
+        let index = MemoryIndex()
+        for life in 6...7 as ClosedRange<UInt64> {
+            try await withStore(again, index) { store in
+                #expect(store.hiding.map(\.offset) == [start])
+                #expect(store.usage.tornTails == 0)
+                for change in 1...4 as ClosedRange<UInt64> {
+                    let found = try store.row(SampleRow("row\(change)", change: change).key)
+                    #expect(found != nil)
+                }
+                try await store.accept(SampleRow("row\(life)", change: life))
+            }
+            again = again.restart()
+        }
+        try await withStore(again, MemoryIndex()) { store in
+            let found = try store.row(SampleRow("row7", change: 7).key)
+            #expect(found != nil)
+        }
+    }
+
     @Test func `a journal older than its index is refused`() async throws {
         let disk = MemoryDisk()
         let index = MemoryIndex()

@@ -6,6 +6,7 @@ internal import VortexCore
 ///   what is found                                  what is done
 ///   nothing                                        a new store
 ///   the last batch torn (heads or data)            cut off and counted
+///   the last batch not to be read                  reported, as what no power cut does
 ///   the last batch whole, not known to be synced   written again into a new segment, synced, then
 ///                                                  applied: nothing is answered before that
 ///   a seal as the last batch                       the writer goes on behind it
@@ -166,8 +167,12 @@ struct Recovery {
     private func isTorn(
         _ records: [PlacedRecord], in segment: Segment
     ) async throws(StoreError) -> Bool {
-        for placed in records where try await SegmentWalk.data(of: placed, in: segment) == nil {
-            return true
+        for placed in records {
+            switch try await SegmentWalk.verify(placed, in: segment) {
+            case .whole: continue
+            case .torn: return true
+            case .unreadable: return false
+            }
         }
         return false
     }
@@ -272,11 +277,18 @@ struct Recovery {
         reading: for (segment, batch) in held {
             var buffers: [ChunkBuffer?] = []
             for placed in batch.records {
-                guard let buffer = try await SegmentWalk.data(of: placed, in: segment) else {
+                switch try await SegmentWalk.verify(placed, in: segment) {
+                case .whole(let buffer): buffers.append(buffer.count == 0 ? nil : buffer)
+                case .torn:
                     gauges.countTornTail()
                     break reading
+                case .unreadable:
+                    note(
+                        DamagedRegion(
+                            segment: segment.number, offset: batch.offset,
+                            length: batch.end - batch.offset, mayHideRows: true))
+                    break reading
                 }
-                buffers.append(buffer.count == 0 ? nil : buffer)
             }
             whole.append(batch)
             data.append(buffers)

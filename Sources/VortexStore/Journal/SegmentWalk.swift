@@ -7,6 +7,8 @@ internal import VortexCore
 ///   nothing that verifies                     a later batch that does        damage in the middle
 ///   nothing that verifies                     only the end of the valid part damage in the middle
 ///     before an end that the next segment names
+///   blocks that cannot be read                nothing that verifies          damage: no power cut
+///                                                                            leaves those
 ///   nothing that verifies                     nothing that does              the end
 ///
 /// One batch is in flight at a time, so behind a torn batch no other can verify: whatever is
@@ -45,6 +47,10 @@ struct SegmentWalk {
         if let knownEnd {
             offset = knownEnd
             return .damage(start..<knownEnd)
+        }
+        if let end = try await unreadableEnd(behind: start) {
+            offset = end
+            return .damage(start..<end)
         }
         return .end(offset: start, isTorn: try await isTouched(at: start))
     }
@@ -116,6 +122,21 @@ struct SegmentWalk {
         return nil
     }
 
+    /// Where the last block ends that cannot be read, of those that a batch here would begin with;
+    /// nil where all can.
+    private func unreadableEnd(behind start: UInt64) async throws(StoreError) -> UInt64? {
+        let reach = min(segment.sizeBytes, start + UInt64(Self.windowBytes))
+        guard start < reach,
+            try await Self.read(segment, at: start, count: Int(reach - start)) == nil
+        else { return nil }
+        var end: UInt64?
+        for block in stride(from: start, to: reach, by: BatchFormat.alignment)
+        where try await Self.read(segment, at: block, count: BatchFormat.alignment) == nil {
+            end = min(reach, block + UInt64(BatchFormat.alignment))
+        }
+        return end
+    }
+
     /// What is searched at once.
     private static let windowBytes = 1 << 20
 
@@ -146,17 +167,33 @@ struct SegmentWalk {
         return try parse(bytes) != nil
     }
 
-    /// Reads a record's data and verifies it; nil where it does not verify.
-    static func data(
-        of placed: PlacedRecord, in segment: Segment
-    ) async throws(StoreError) -> ChunkBuffer? {
+    enum Data {
+        case whole(ChunkBuffer)
+        /// Other bytes than the head tells.
+        case torn
+        case unreadable
+    }
+
+    /// Reads a record's data and verifies it.
+    static func verify(
+        _ placed: PlacedRecord, in segment: Segment
+    ) async throws(StoreError) -> Data {
         guard case .chunk(let id, _, _, let checksums) = placed.record else {
-            return ChunkBuffer(copying: [])
+            return .whole(ChunkBuffer(copying: []))
         }
         let read = try await read(
             segment, at: UInt64(placed.dataOffset), count: Int(placed.dataLength))
-        guard let bytes = read, bytes.count == Int(placed.dataLength) else { return nil }
+        guard let bytes = read else { return .unreadable }
+        guard bytes.count == Int(placed.dataLength) else { return .torn }
         let found = bytes.withUnsafeBytes { CRC32C.blocks(of: $0, chunk: id) }
-        return found == checksums ? ChunkBuffer(copying: bytes) : nil
+        return found == checksums ? .whole(ChunkBuffer(copying: bytes)) : .torn
+    }
+
+    /// The same; nil where it does not verify.
+    static func data(
+        of placed: PlacedRecord, in segment: Segment
+    ) async throws(StoreError) -> ChunkBuffer? {
+        guard case .whole(let buffer) = try await verify(placed, in: segment) else { return nil }
+        return buffer
     }
 }
