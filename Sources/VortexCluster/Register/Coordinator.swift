@@ -79,6 +79,8 @@ final class Coordinator: Sendable {
         var generation: UInt64?
         /// Writes even what is agreed and unchanged.
         var isForced = false
+        /// Gives up where it is asked again: so it must not be asked only to look.
+        var isOnce = false
 
         func made(_ value: RegisterValue) -> Bool { id != nil && value.change == id }
 
@@ -106,7 +108,7 @@ final class Coordinator: Sendable {
     private func refusal<Answer: Sendable>(
         _ change: Change, _ compute: (RowContent) throws(ClusterError) -> Computed<Answer>
     ) async -> Result<Answer, ClusterError>? {
-        guard let id = change.id, !change.isForced else { return nil }
+        guard let id = change.id, !change.isForced, !change.isOnce else { return nil }
         let place = book.view[change.key]
         var read = await readNearest(change.key, change.generation, place)
         if read == nil { read = await gatherReads(change.key, change.generation, place) }

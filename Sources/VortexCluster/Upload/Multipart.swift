@@ -138,7 +138,7 @@ extension ClusterNode {
     ) async throws(ClusterError) {
         let now = now
         var wasSent = false
-        try await coordinator.change(.init(key: key, id: newChange())) {
+        try await coordinator.change(.init(key: key, id: newChange(), isOnce: true)) {
             (found) throws(ClusterError) -> Coordinator.Computed<Void> in
             guard !wasSent else { throw .outcomeUnknown }
             var row = PartRow(

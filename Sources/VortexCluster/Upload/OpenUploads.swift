@@ -11,7 +11,7 @@ extension ClusterNode {
         let entry = OpenUpload(
             kind: kind, startedMilliseconds: now, node: node, boot: boot)
         let change = Coordinator.Change(
-            key: order.key, id: newChange(), generation: order.bucket.generation)
+            key: order.key, id: newChange(), generation: order.bucket.generation, isOnce: true)
         var wasSent = false
         try await coordinator.change(change) {
             (found) throws(ClusterError) -> Coordinator.Computed<Void> in
