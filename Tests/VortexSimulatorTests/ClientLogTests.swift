@@ -33,6 +33,22 @@ struct ClientLogTests {
             ]) == 0)
     }
 
+    @Test func `a head may tell the tag of a put whose answer was lost, one and the same`() {
+        let put = line(.put, 1, 2, 201, etag: "t", digest: "d")
+        let lost = line(.put, 3, nil, nil, digest: "e")
+        let new = line(.head, 5, 6, 200, etag: "u")
+        #expect(problems([put, lost, new]) == 0)
+        #expect(problems([put, new]) == 1, "nobody put it")
+        let old = line(.head, 7, 8, 200, etag: "t")
+        #expect(problems([put, lost, new, old]) == 1, "what was replaced comes back")
+        let other = line(.head, 9, 10, 200, etag: "v")
+        #expect(problems([put, lost, new, other]) == 1, "one put, two tags")
+        let second = line(.put, 4, nil, 503, digest: "f")
+        #expect(problems([put, lost, second, new, other]) == 0)
+        let again = line(.head, 11, 12, 200, etag: "u")
+        #expect(problems([put, lost, second, new, other, again]) == 1)
+    }
+
     @Test func `an acknowledged put has to stay`() {
         let put = line(.put, 1, 2, 201, etag: "\"t\"")
         #expect(problems([put, line(.head, 3, 4, 200, etag: "W/\"t\"")]) == 0)

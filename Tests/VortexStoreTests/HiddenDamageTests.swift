@@ -114,11 +114,16 @@ struct HiddenDamageTests {
         let index = MemoryIndex()
         for life in 6...7 as ClosedRange<UInt64> {
             try await withStore(again, index) { store in
-                #expect(store.hiding.map(\.offset) == [start])
+                #expect(store.hiding.map(\.offset) == (block == 0 ? [start] : []))
                 #expect(store.usage.tornTails == 0)
-                for change in 1...4 as ClosedRange<UInt64> {
+                let rows: ClosedRange<UInt64> = block == 0 ? 1...4 : 1...5
+                for change in rows {
                     let found = try store.row(SampleRow("row\(change)", change: change).key)
                     #expect(found != nil)
+                }
+                if block > 0 {
+                    let sample = SampleRow("row5", change: 5, body: body)
+                    await #expect(throws: StoreError.self) { try await store.body(sample) }
                 }
                 try await store.accept(SampleRow("row\(life)", change: life))
             }

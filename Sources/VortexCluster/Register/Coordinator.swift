@@ -42,9 +42,11 @@ final class Coordinator: Sendable {
         set { agreedBoot.store(newValue, ordering: .releasing) }
     }
 
-    /// The attempts of one change or read: as many as there is time for.
+    /// The attempts of one change or read: as many as there is time for. Upkeep's, which nobody waits
+    /// for, leave a row that others fight over and come back.
     private struct Attempts {
         let failuresMax = 16
+        var numberMax = Int.max
         var number = 0
         /// Those that found no quorum.
         var failures = 0
@@ -55,7 +57,7 @@ final class Coordinator: Sendable {
             defer { number += 1 }
             if number == 0 { return true }
             await coordinator.backOff(number)
-            return failures < failuresMax
+            return failures < failuresMax && number < numberMax
                 && coordinator.clock.monotonicNanoseconds < endNanoseconds
         }
     }
@@ -131,6 +133,7 @@ final class Coordinator: Sendable {
         // Something that was sent may be in effect, or come to be.
         var isInDoubt = false
         var attempts = attempts
+        if change.isForced { attempts.numberMax = attempts.failuresMax }
         while await attempts.next(self) {
             let ballot = nextBallot()
             let place = book.view[change.key]

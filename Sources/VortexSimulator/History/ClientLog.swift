@@ -56,33 +56,76 @@ public struct ClientLog: Sendable {
 
     /// What is wrong, key by key; empty where all can be explained.
     public func problems() -> [String] {
-        var histories: OrderedDictionary<String, [RegisterOperation]> = [:]
-        for line in lines {
-            guard let operation = operation(line) else { continue }
-            histories["\(line.bucket)/\(line.key)", default: []].append(operation)
-        }
+        var histories: OrderedDictionary<String, [Line]> = [:]
+        for line in lines { histories["\(line.bucket)/\(line.key)", default: []].append(line) }
         return conflicts
             + histories.keys.sorted().compactMap { place in
-                let verdict = LinearizabilityChecker.check(histories[place] ?? [])
-                return verdict.reason.map { "\(place): \($0)" }
+                problem(of: histories[place] ?? []).map { "\(place): \($0)" }
             }
     }
 
-    /// nil where the line says nothing about the key.
-    private func operation(_ line: Line) -> RegisterOperation? {
+    /// Of the lines of one key.
+    private func problem(of lines: [Line]) -> String? {
+        var first: String?
+        for names in guesses(lines) {
+            let verdict = LinearizabilityChecker.check(
+                lines.compactMap { operation($0, names) })
+            guard let reason = verdict.reason else { return nil }
+            first = first ?? reason
+        }
+        return first
+    }
+
+    /// A `head` may tell the entity tag of a put whose answer was lost and that no `get` has met:
+    /// which one it was is tried.
+    private func guesses(_ lines: [Line]) -> [[String: String]] {
+        var tags: OrderedSet<String> = []
+        var told: Set<String> = []
+        var bodies: OrderedSet<String> = []
+        let known = Set(digests.values)
+        for line in lines {
+            if let status = line.status, (200..<300).contains(status) {
+                guard let tag = line.etag.map({ Self.tag($0) }), digests[tag] == nil else {
+                    continue
+                }
+                if line.operation == .put { told.insert(tag) } else { tags.append(tag) }
+            } else if line.operation == .put, let digest = line.digest,
+                changeResult(line.status, line) == .unknown, !known.contains(digest)
+            {
+                bodies.append(digest)
+            }
+        }
+        tags.subtract(told)
+        guard tags.count <= bodies.count else { return [[:]] }
+        var guesses: [[String: String]] = [[:]]
+        for tag in tags {
+            guesses = guesses.flatMap { names in
+                bodies.filter { !names.values.contains($0) }.map { body in
+                    names.merging([tag: body]) { $1 }
+                }
+            }
+            guesses = Array(guesses.prefix(Self.guessesMax))
+        }
+        return guesses
+    }
+    private static let guessesMax = 1_000
+
+    /// nil where the line says nothing about the key. `names`: bodies by entity tags that only
+    /// heads have told.
+    private func operation(_ line: Line, _ names: [String: String]) -> RegisterOperation? {
         var operation = RegisterOperation(
             client: line.client, start: line.start, end: line.end ?? line.start, action: .read,
             condition: RegisterOperation.Condition(
-                match: line.ifMatch.map { values($0) },
-                noneMatch: line.ifNoneMatch.map { values($0) }),
+                match: line.ifMatch.map { values($0, names) },
+                noneMatch: line.ifNoneMatch.map { values($0, names) }),
             result: .unknown)
         let status = line.end == nil ? nil : line.status
         switch line.operation {
         case .get, .head:
-            guard let status, let result = readResult(status, line) else { return nil }
+            guard let status, let result = readResult(status, line, names) else { return nil }
             operation.result = result
         case .put:
-            operation.action = .put(value(line) ?? "unknown")
+            operation.action = .put(value(line, names) ?? "unknown")
             guard let result = changeResult(status, line) else { return nil }
             operation.result = result
         case .delete:
@@ -94,9 +137,11 @@ public struct ClientLog: Sendable {
         return operation
     }
 
-    private func readResult(_ status: Int, _ line: Line) -> RegisterOperation.Result? {
+    private func readResult(
+        _ status: Int, _ line: Line, _ names: [String: String]
+    ) -> RegisterOperation.Result? {
         switch status {
-        case 200, 206: .found(value(line))
+        case 200, 206: .found(value(line, names))
         case 404: .found(nil)
         case 304, 412: .conditionFailed
         default: nil
@@ -119,18 +164,20 @@ public struct ClientLog: Sendable {
         }
     }
 
-    private func value(_ line: Line) -> String? {
+    private func value(_ line: Line, _ names: [String: String]) -> String? {
         let tag = line.etag.map { Self.tag($0) }
         if line.status != 206, let digest = line.digest { return digest }
-        return tag.map { digests[$0] ?? $0 }
+        return tag.map { digests[$0] ?? names[$0] ?? $0 }
     }
 
-    private func values(_ field: String) -> RegisterOperation.Values {
+    private func values(
+        _ field: String, _ names: [String: String]
+    ) -> RegisterOperation.Values {
         if field == "*" { return .any }
         return .some(
             field.split(separator: ",").map { part in
                 let tag = Self.tag(String(part))
-                return digests[tag] ?? tag
+                return digests[tag] ?? names[tag] ?? tag
             })
     }
 

@@ -6,7 +6,8 @@ internal import VortexCore
 ///   what is found                                  what is done
 ///   nothing                                        a new store
 ///   the last batch torn (heads or data)            cut off and counted
-///   the last batch not to be read                  reported, as what no power cut does
+///   the last batch not to be read                  reported: no power cut does that
+///   a body of the last batch not to be read        applied: that body is lost, like one that rots
 ///   the last batch whole, not known to be synced   written again into a new segment, synced, then
 ///                                                  applied: nothing is answered before that
 ///   a seal as the last batch                       the writer goes on behind it
@@ -282,12 +283,7 @@ struct Recovery {
                 case .torn:
                     gauges.countTornTail()
                     break reading
-                case .unreadable:
-                    note(
-                        DamagedRegion(
-                            segment: segment.number, offset: batch.offset,
-                            length: batch.end - batch.offset, mayHideRows: true))
-                    break reading
+                case .unreadable: return try await applyInPlace()
                 }
             }
             whole.append(batch)
@@ -295,6 +291,16 @@ struct Recovery {
         }
         guard !whole.isEmpty else { return (tail.segment, tail.step.offset) }
         return try await rewrite(whole, data, behind: tail.segment, endingAt: tail.step.offset)
+    }
+
+    /// A body of the tail cannot be read, and so not be written again; all of it had been written.
+    /// It is lost like one that is damaged later: its row stays, and its copies.
+    private mutating func applyInPlace() async throws(StoreError) -> (Segment, UInt64) {
+        let last = held[held.count - 1]
+        let file = last.segment.file
+        try await onDisk { () async throws(DiskError) in try await file.sync() }
+        for (segment, batch) in held { try apply(batch, in: segment.number) }
+        return (last.segment, last.step.end)
     }
 
     /// Writes the tail again, into a segment whose header says that the old one ends before it.

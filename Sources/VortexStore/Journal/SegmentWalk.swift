@@ -61,6 +61,8 @@ struct SegmentWalk {
     ) async throws(StoreError) -> (BatchHeader, [PlacedRecord])? {
         guard offset + UInt64(BatchFormat.headerBytes) <= segment.sizeBytes else { return nil }
         var bytes = try await read(at: offset, count: 4 * BatchFormat.alignment)
+        // Where a later block cannot be read.
+        if bytes.isEmpty { bytes = try await read(at: offset, count: BatchFormat.alignment) }
         guard let header = try parse(bytes) else { return nil }
         guard offset + UInt64(header.length) <= segment.sizeBytes else { return nil }
         let needed = BatchFormat.headerBytes + Int(header.headsLength)
