@@ -42,8 +42,8 @@ final class Coordinator: Sendable {
         set { agreedBoot.store(newValue, ordering: .releasing) }
     }
 
-    /// The attempts of one change or read: as many as there is time for. Upkeep's, which nobody waits
-    /// for, leave a row that others fight over and come back.
+    /// The attempts of one change or read: as many as there is time for. Upkeep's, which nobody
+    /// waits for, leave a row that others fight over and come back.
     private struct Attempts {
         let failuresMax = 16
         var numberMax = Int.max
