@@ -17,18 +17,7 @@ BINARY = Path(os.environ.get("VORTEX_BINARY", ROOT / ".build/release/vortex")).a
 READY_SECONDS = 60.0
 STOP_SECONDS = 30.0
 
-
-def own_ports(first: int, end: int, shift: int = 0):
-    """Those of a range that belong to this worker of the test run, round and round: a server that
-    is down for a while must find its own free."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
-    count = (end - first) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    ports = range(first + worker * count, first + (worker + 1) * count)
-    shift %= count
-    return itertools.cycle([*ports[shift:], *ports[:shift]])
-
-
-_ports = own_ports(18400, 18500)
+_ports = itertools.cycle(range(18400, 18500))
 
 
 def free_port(ports=_ports) -> int:
