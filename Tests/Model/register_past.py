@@ -24,7 +24,7 @@ sys.path.insert(0, str(MODEL))
 import register_model, register_sim, register_traces, runs  # noqa: E402
 from register_model import Value  # noqa: E402
 
-DEPTH = 8                                          # RegisterValue.overMax, of which as many are kept as the ballot says
+DEPTH = 8                                          # production: RegisterValue.overMax; of these as many as the ballot says
 RULES = {
     'past_over': 'our change among those of the past: it took effect',
     'past_base': 'a past change on something older than what we sent: it did not',
