@@ -28,6 +28,9 @@ public enum Limits {
     public static let answerLifetimeMilliseconds: UInt64 = 24 * 3_600_000
     /// A manifest with more extents than this becomes a blob of its own.
     public static let extentsPerManifestMax = 256
+    /// What a start may write before it knows how much is free: the index's files. Its library ends
+    /// the process where it cannot write.
+    public static let startBytesMin: UInt64 = 4 << 20
     /// 5 TiB, S3's bound on one object.
     public static let objectBytesMax: UInt64 = 5 << 40
     public static let partsPerUploadMax = 10_000

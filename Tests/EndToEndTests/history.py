@@ -14,12 +14,15 @@ import hashlib
 import http.client
 import itertools
 import json
+import os
 import random
+import shutil
 import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from cluster import last, until
 from payload import KIB, MIB, digest
@@ -336,6 +339,8 @@ class Load:
         done = subprocess.run([str(BINARY), "check-history", *self.files()],
                               capture_output=True, text=True, timeout=600)
         print(done.stdout[-2000:])
+        if done.returncode != 0 and (kept := os.environ.get("VORTEX_E2E_HISTORIES")):
+            shutil.copytree(self.directory, Path(kept) / f"{os.getpid()}-{self.directory.name}")
         assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
 
 

@@ -75,6 +75,26 @@ def test_a_full_disk_refuses_uploads_and_recovers_by_deleting(small_disk, new_se
         assert server.call("GET", target("full", key)).status == 404
 
 
+def test_a_node_without_any_room_to_start_says_so_and_loses_nothing(small_disk, new_server):
+    server = new_server(["--reserve-mib", "16"])
+    server.data = small_disk / "data"
+    server.start()
+    server.create_bucket("kept")
+    assert server.call("PUT", target("kept", "k"), seeded(3 * MIB)).status == 201
+    server.kill()
+    other = small_disk / "of-somebody-else"
+    with open(other, "wb") as file, pytest.raises(OSError, match="No space"):
+        while True:
+            file.write(bytes(MIB))
+            file.flush()
+    for _ in range(5):
+        with pytest.raises(AssertionError, match="ended with 1: Error: The disk is full"):
+            server.start()
+    other.unlink()
+    server.start()
+    assert digest(server.call("GET", target("kept", "k")).body) == digest(seeded(3 * MIB))
+
+
 @pytest.mark.timeout(400)
 def test_space_comes_back_after_deleting(small_disk, new_server):
     server = new_server(["--reserve-mib", "16"])

@@ -196,24 +196,29 @@ struct Fleet: Sendable {
         }
     }
 
+    /// All its bytes.
+    func read(_ key: String, by: Int) async -> Result<[UInt8], ClusterError>? {
+        await ask(by) { (node) throws(ClusterError) in
+            let name = Array(key.utf8)
+            let version = try await node.head(bucket: Self.bucket, key: name)
+            let reader = try await node.reader(for: version, bucket: Self.bucket, key: name)
+            let buffer = UnsafeMutableRawBufferPointer.allocate(
+                byteCount: Limits.chunkBytes, alignment: 64)
+            defer { buffer.deallocate() }
+            var bytes: [UInt8] = []
+            while UInt64(bytes.count) < version.size {
+                let count = try await reader.read(at: UInt64(bytes.count), into: buffer)
+                bytes.append(contentsOf: buffer[..<count])
+            }
+            return bytes
+        }
+    }
+
     /// All its bytes come, and are those that were put.
     func expectBody(_ key: String, by: Int) async {
         var last: Result<[UInt8], ClusterError>?
         let isRead = await waits {
-            last = await ask(by) { (node) throws(ClusterError) in
-                let name = Array(key.utf8)
-                let version = try await node.head(bucket: Self.bucket, key: name)
-                let reader = try await node.reader(for: version, bucket: Self.bucket, key: name)
-                let buffer = UnsafeMutableRawBufferPointer.allocate(
-                    byteCount: Limits.chunkBytes, alignment: 64)
-                defer { buffer.deallocate() }
-                var bytes: [UInt8] = []
-                while UInt64(bytes.count) < version.size {
-                    let count = try await reader.read(at: UInt64(bytes.count), into: buffer)
-                    bytes.append(contentsOf: buffer[..<count])
-                }
-                return bytes
-            }
+            last = await read(key, by: by)
             if case .success = last { return true }
             return last == .failure(.noSuchObject)
         }

@@ -252,6 +252,8 @@ final class Chunks: Sendable {
         case copied
         /// It has been collected meanwhile, or nobody has it.
         case gone
+        /// This node's copy cannot be read, and no other node has one that can: all have said so.
+        case lost
         case failed
     }
 
@@ -264,9 +266,11 @@ final class Chunks: Sendable {
         switch try await description(of: id, except: node) {
         case .known(let found): known = found
         case .gone: return .gone
-        case .silent: return .failed
+        case .silent: return try await isLost(id) ? .lost : .failed
         }
-        guard let whole = try await whole(id, known, except: node) else { return .failed }
+        guard let whole = try await whole(id, known, except: node) else {
+            return try await isLost(id) ? .lost : .failed
+        }
         let place = try place(of: id, whole.owner)
         guard place.quorum.owners.contains(node) else { return .gone }
         // Only slow, and there by now: its journal need not hold it twice.
@@ -279,6 +283,26 @@ final class Chunks: Sendable {
         guard failure == nil else { return .failed }
         cluster.progress.update { $0.copiedChunks += 1 }
         return .copied
+    }
+
+    /// Whoever may have it is asked, owner or not: every member has to answer.
+    private func isLost(_ id: ChunkID) async throws(ClusterError) -> Bool {
+        let members = book.view.peers
+        guard let stored = try local(id), !members.contains(where: { peers.isSuspect($0) }),
+            await isUnreadable(id, stored.length, at: owner)
+        else { return false }
+        for member in members {
+            let remote = RemoteOwner(node: member, peers: peers)
+            guard case .success(let lengths) = await remote.lengths(of: [id]),
+                let length = lengths.first, length != ChunkLength.deleted
+            else { return false }
+            if length > 0, await !isUnreadable(id, length, at: remote) { return false }
+        }
+        return true
+    }
+
+    private func isUnreadable(_ id: ChunkID, _ length: Int, at owner: some Owner) async -> Bool {
+        if case .failure(.damaged) = await owner.chunk(id, 0..<length) { true } else { false }
     }
 
     private func place(

@@ -86,6 +86,9 @@ final class Coordinator: Sendable {
 
         func made(_ value: RegisterValue) -> Bool { id != nil && value.change == id }
 
+        /// A look at what others have seen may be its answer.
+        var mayBeRefusedBySight: Bool { id != nil && !isForced && !isOnce }
+
         /// A read that has to write back and has no room to gets no answer now.
         func failure(_ error: ClusterError) -> ClusterError {
             if case .full = error, id == nil { .noQuorum } else { error }
@@ -99,33 +102,46 @@ final class Coordinator: Sendable {
         _ change: Change,
         _ compute: (RowContent) throws(ClusterError) -> Computed<Answer>
     ) async throws(ClusterError) -> Answer {
-        let hasWaited = try await latch.acquire(change.key)
-        defer { latch.release(change.key) }
-        if hasWaited, let answer = await refusal(change, compute) { return try answer.get() }
-        return try await propose(change, compute)
+        let turn = try await latch.acquire(change.key)
+        var sight = turn.sight
+        defer { latch.release(change.key, leaving: sight) }
+        if turn.hasWaited, change.mayBeRefusedBySight {
+            if sight == nil || sight?.generation != change.generation { sight = await look(change) }
+            if let sight, let answer = refusal(change, compute, sight) { return try answer.get() }
+        }
+        return try await propose(change, compute, &sight)
     }
 
-    /// What comes of a change that writes nothing to what is there, by a read alone: of many that
-    /// race for a row only one can win, and the ballots of all others would reject the winner's.
-    private func refusal<Answer: Sendable>(
-        _ change: Change, _ compute: (RowContent) throws(ClusterError) -> Computed<Answer>
-    ) async -> Result<Answer, ClusterError>? {
-        guard let id = change.id, !change.isForced, !change.isOnce else { return nil }
+    /// A read for all those who wait for the row.
+    private func look(_ change: Change) async -> KeyLatch.Sight? {
+        let ticket = latch.lastTicket
         let place = book.view[change.key]
         var read = await readNearest(change.key, change.generation, place)
         if read == nil { read = await gatherReads(change.key, change.generation, place) }
-        guard case .agreed(let value) = read,
-            value?.past.contains(where: { $0.change == id }) != true
-        else { return nil }
-        let found = Promises(accepted: .none, value: value, isAgreed: true, horizon: .none)
+        guard case .agreed(let value) = read else { return nil }
+        return KeyLatch.Sight(value: value, ticketMax: ticket, generation: change.generation)
+    }
+
+    /// What comes of a change that writes nothing to what is there, without a ballot: of many that
+    /// race for a row only one can win, and the ballots of all others would reject the winner's.
+    private func refusal<Answer: Sendable>(
+        _ change: Change, _ compute: (RowContent) throws(ClusterError) -> Computed<Answer>,
+        _ sight: KeyLatch.Sight
+    ) -> Result<Answer, ClusterError>? {
+        guard sight.value?.past.contains(where: { $0.change == change.id }) != true else {
+            return nil
+        }
+        let found = Promises(accepted: .none, value: sight.value, isAgreed: true, horizon: .none)
         do throws(ClusterError) {
             let step = try apply(compute, of: change, to: found, at: .none)
             return step.value == nil ? step.answer : nil
         } catch { return nil }
     }
 
+    /// `sight`: set to what is known of the row in the end, for those who wait.
     private func propose<Answer: Sendable>(
-        _ change: Change, _ compute: (RowContent) throws(ClusterError) -> Computed<Answer>
+        _ change: Change, _ compute: (RowContent) throws(ClusterError) -> Computed<Answer>,
+        _ sight: inout KeyLatch.Sight?
     ) async throws(ClusterError) -> Answer {
         var proposal = Proposal(change: change.id, isForced: change.isForced, omitted: omitted)
         // By base: of several attempts that computed anew an earlier one may have taken effect.
@@ -178,8 +194,12 @@ final class Coordinator: Sendable {
             }
             let isOurs = change.made(request.value)
             let second = omitted.contains(.oneEpoch) ? book.view[change.key] : place
+            let ticket = latch.lastTicket
             switch await gatherAccepts(request, second) {
-            case .accepted: return try answer.get()
+            case .accepted:
+                sight = KeyLatch.Sight(
+                    value: request.value, ticketMax: ticket, generation: change.generation)
+                return try answer.get()
             case .again(let mayTakeEffect): isInDoubt = isInDoubt || (isOurs && mayTakeEffect)
             case .failed(let error, let mayTakeEffect):
                 isInDoubt = isInDoubt || (isOurs && mayTakeEffect)

@@ -18,6 +18,7 @@ extension ClusterNode {
         var object: (key: RowKey, blobs: Set<BlobID>)?
         var isWhole = true
         var strays: UInt64 = 0
+        var lost: UInt64 = 0
         /// Partitions in which a stray was found.
         var kept: Set<Partition> = []
     }
@@ -36,10 +37,11 @@ extension ClusterNode {
             guard page.count == Self.pageChunks, let last = page.last else { break }
             after = last.id
         }
-        let strays = walk.strays
+        let (strays, lost) = (walk.strays, walk.lost)
         let kept = walk.kept.count
         progress.update { state in
             state.strays = strays
+            state.lostChunks = lost
             state.keptPartitions = kept
         }
         try await reportEmptied(of: layout, except: walk.kept)
@@ -66,10 +68,7 @@ extension ClusterNode {
         for chunk in page {
             let owner: RowKey
             do throws(StoreError) { owner = try await store.origin(of: chunk).owner } catch {
-                // Its record does not verify: it is made again from another owner's copy.
-                coordinator.owed.add(chunk.id, to: node)
-                walk.isWhole = false
-                walk.kept.insert(view.ring.partition(of: chunk.id))
+                try await visit(unreadable: chunk, &walk)
                 continue
             }
             let visited = Visited(chunk: chunk, owner: owner)
@@ -97,6 +96,24 @@ extension ClusterNode {
         }
         for (place, visited) in bodies.enumerated() {
             try await compare(visited, at: spread.count + place, lengths, &walk)
+        }
+    }
+
+    /// Its record does not verify, so nothing tells what it belongs to: it is made again from
+    /// another node's copy. Where no node has one it cannot ever be: then it is of an upload that
+    /// was never acknowledged, or more than one disk is damaged.
+    private func visit(
+        unreadable chunk: StoredChunk, _ walk: inout Walk
+    ) async throws(ClusterError) {
+        walk.kept.insert(view.ring.partition(of: chunk.id))
+        switch try await chunks.copy(chunk.id, to: node, naming: self) {
+        case .copied: return
+        case .lost:
+            walk.lost += 1
+            repairLog.error("a chunk is lost", metadata: ["chunk": "\(chunk.id)"])
+        case .gone, .failed:
+            coordinator.owed.add(chunk.id, to: node)
+            walk.isWhole = false
         }
     }
 
@@ -182,10 +199,11 @@ extension ClusterNode {
         }
         var isEverywhere = true
         for owner in lacking {
-            let isThere =
+            let copying =
                 lengths[owner] != nil
-                ? try await chunks.copy(id, to: owner, naming: self) == .copied : false
-            if !isThere { isEverywhere = false }
+                ? try await chunks.copy(id, to: owner, naming: self) : .failed
+            if copying == .lost { return try await lose(id, partition, &walk) }
+            if copying != .copied { isEverywhere = false }
         }
         if !isEverywhere {
             repairLog.debug("a chunk lacks copies", metadata: ["chunk": "\(id)"])
@@ -198,6 +216,34 @@ extension ClusterNode {
             walk.strays += 1
             walk.kept.insert(partition)
         }
+    }
+
+    /// No node can read it. What somebody was told to be durable is missing for good; what was only
+    /// on its way is missed by nobody, and goes with its upload.
+    private func lose(
+        _ id: ChunkID, _ partition: Partition, _ walk: inout Walk
+    ) async throws(ClusterError) {
+        walk.lost += 1
+        walk.kept.insert(partition)
+        let isMissed = try await isMissed(id) ?? true
+        if isMissed { walk.isWhole = false }
+        repairLog.error(
+            "a chunk is lost", metadata: ["chunk": "\(id)", "acknowledged": "\(isMissed)"])
+    }
+
+    /// Whether anybody was told that the chunk is durable; nil where its record here does not say
+    /// what it belongs to.
+    func isMissed(_ id: ChunkID) async throws(ClusterError) -> Bool? {
+        guard let chunk = try chunks.local(id) else { return nil }
+        let owner: RowKey
+        do throws(StoreError) { owner = try await store.origin(of: chunk).owner } catch {
+            return nil
+        }
+        let blob = UnnamedBlob(blob: id.blob, owner: owner, sinceMilliseconds: 0)
+        for key in blob.rowsToAsk where try await coordinator.read(key).rests(on: id) {
+            return true
+        }
+        return false
     }
 
     /// A body that lives with its row, which is not here, or does not name it here yet: the row's

@@ -145,10 +145,15 @@ extension ClusterNode {
             return coordinator.owed.add(entry.chunk, to: entry.node, isKnown: true)
         }
         do throws(ClusterError) {
-            if try await chunks.copy(entry.chunk, to: entry.node, naming: self) == .failed {
-                repairLog.debug("a copy failed", metadata: ["chunk": "\(entry)"])
-                coordinator.owed.add(entry.chunk, to: entry.node, isKnown: true)
+            switch try await chunks.copy(entry.chunk, to: entry.node, naming: self) {
+            case .copied, .gone: return
+            // A copy of this node's that is owed was found damaged by who read it.
+            case .lost where try await isMissed(entry.chunk) ?? (entry.node == node): break
+            case .lost: return
+            case .failed: break
             }
+            repairLog.debug("a copy failed", metadata: ["chunk": "\(entry)"])
+            coordinator.owed.add(entry.chunk, to: entry.node, isKnown: true)
         } catch { coordinator.owed.add(entry.chunk, to: entry.node, isKnown: true) }
     }
 

@@ -9,6 +9,8 @@ final class RepairProgress: Sendable {
         var isVerified = false
         var verifiedMilliseconds: UInt64 = 0
         var strays: UInt64 = 0
+        /// Chunks of this node that no node can read.
+        var lostChunks: UInt64 = 0
         /// Partitions of which this node is a source that is not empty, for bodies that no row
         /// names: they go when they are collected, and the node must look again to say so.
         var keptPartitions = 0

@@ -51,6 +51,9 @@ public struct RepairStatus: Sendable {
     public var missingRows: UInt64 = 0
     public var missingChunks: UInt64 = 0
     public var strayChunks: UInt64 = 0
+    /// Damaged where they are, and nowhere else: of uploads that were never acknowledged, or of
+    /// objects of which more than one disk was damaged.
+    public var lostChunks: UInt64 = 0
     public var repairedRows: UInt64 = 0
     public var copiedChunks: UInt64 = 0
     public var collectedBlobs: UInt64 = 0
@@ -82,6 +85,7 @@ extension ClusterNode {
             repair.missingRows += report.missingRows
             repair.missingChunks += report.missingChunks
             repair.strayChunks += report.strays
+            repair.lostChunks += report.lostChunks
             repair.repairedRows += report.repairedRows
             repair.copiedChunks += report.copiedChunks
             repair.collectedBlobs += report.collectedBlobs

@@ -13,6 +13,7 @@ struct NodeReport: Sendable {
     var missingRows: UInt64
     var missingChunks: UInt64
     var strays: UInt64
+    var lostChunks: UInt64
     var repairedRows: UInt64
     var copiedChunks: UInt64
     var collectedBlobs: UInt64
@@ -37,6 +38,7 @@ struct NodeReport: Sendable {
         missingRows = max(now.missingRows, UInt64(missing.rows))
         missingChunks = max(now.missingChunks, UInt64(missing.chunks))
         strays = now.strays
+        lostChunks = now.lostChunks
         repairedRows = now.repairedRows
         copiedChunks = now.copiedChunks
         collectedBlobs = now.collectedBlobs
@@ -46,7 +48,7 @@ struct NodeReport: Sendable {
         [
             started, objects, totalBytes, availableBytes, liveBytes, isVerified ? 1 : 0,
             verifiedMilliseconds, missingRows, missingChunks, strays, repairedRows, copiedChunks,
-            collectedBlobs, isFenced ? 1 : 0,
+            collectedBlobs, isFenced ? 1 : 0, lostChunks,
         ]
     }
 
@@ -71,5 +73,6 @@ struct NodeReport: Sendable {
         copiedChunks = try reader.readNumber()
         collectedBlobs = try reader.readNumber()
         isFenced = try reader.readNumber() == 1
+        lostChunks = try reader.readNumber()
     }
 }

@@ -51,6 +51,26 @@ public enum RowContent: Hashable, Sendable {
 
     public func names(_ blob: BlobID) -> Bool { blobs.contains(blob) }
 
+    /// Whether a chunk is of something that is whole, or that was told to be durable; a body that
+    /// is only on its way is named as well.
+    public func rests(on chunk: ChunkID) -> Bool {
+        let bodies: [Body] =
+            switch self {
+            case .object(let row): row.versions.map(\.body)
+            case .upload(let row): row.version.map { [$0.body] } ?? []
+            case .part(let row): [.spread([row.extent] + row.replaced)]
+            case .bucket, .accessKey, .nothing: []
+            }
+        return bodies.contains { body in
+            switch body {
+            case .empty: false
+            case .row(let blob): blob == chunk.blob
+            case .spread(let extents):
+                extents.contains { $0.blob == chunk.blob && UInt64(chunk.index) < $0.chunks }
+            }
+        }
+    }
+
     public var rowBodies: [BlobID] {
         if case .object(let row) = self { row.rowBodies } else { [] }
     }

@@ -128,6 +128,7 @@ extension JSONWriter {
             json.member("missing_rows", cluster.repair.missingRows)
             json.member("missing_chunks", cluster.repair.missingChunks)
             json.member("stray_chunks", cluster.repair.strayChunks)
+            json.member("lost_chunks", cluster.repair.lostChunks)
             json.member("repaired_rows", cluster.repair.repairedRows)
             json.member("copied_chunks", cluster.repair.copiedChunks)
             json.member("collected_blobs", cluster.repair.collectedBlobs)

@@ -42,10 +42,7 @@ final class Daemon: Sendable {
         background = LoopThread()
         let (background, ending) = (background, ending)
         let clock = SystemClock(loop: background)
-        let disk: FileDisk
-        do throws(DiskError) { disk = try FileDisk(path: configuration.data) } catch {
-            throw .disk(error, path: configuration.data)
-        }
+        let disk = try Self.openDisk(configuration.data, background)
         let network = try configuration.peer.map { (peer) throws(ServeFailure) in
             try Self.network(peer)
         }
@@ -102,6 +99,24 @@ final class Daemon: Sendable {
                 handler: handler, metrics: metrics, log: AccessLog(configuration.accessLog),
                 background: background)
         } catch { throw .server(error) }
+    }
+
+    private static func openDisk(
+        _ path: String, _ background: LoopThread
+    ) throws(ServeFailure) -> FileDisk {
+        let disk: FileDisk
+        do throws(DiskError) { disk = try FileDisk(path: path) } catch {
+            throw .disk(error, path: path)
+        }
+        let space = try background.wait { () async throws(ServeFailure) in
+            do throws(DiskError) { return try await disk.space() } catch {
+                throw ServeFailure.disk(error, path: path)
+            }
+        }
+        guard space.availableBytes >= Limits.startBytesMin else {
+            throw .store(.full(availableBytes: space.availableBytes))
+        }
+        return disk
     }
 
     /// What access keys' secrets are sealed with: the cluster's secret; of a node that is alone, a

@@ -15,7 +15,7 @@ internal import VortexStore
 ///                        connection waits for its client
 ///     HTTP threads       libmicrohttpd's, one per core; requests run there
 ///     network threads    SwiftNIO's; peers' questions are answered there
-func serve(_ configuration: Configuration) throws(ServeFailure) {
+func serve(_ configuration: Configuration) {
     process_prepare()
     let level = configuration.logLevel
     LoggingSystem.bootstrap { label in
@@ -29,15 +29,28 @@ func serve(_ configuration: Configuration) throws(ServeFailure) {
     pthread_sigmask(SIG_BLOCK, &signals, nil)
     signal(SIGPIPE, SIG_IGN)
 
+    do throws(ServeFailure) { try run(configuration, until: &signals) } catch {
+        end("Error: \(error)")
+    }
+}
+
+private func run(
+    _ configuration: Configuration, until signals: inout sigset_t
+) throws(ServeFailure) {
     let daemon = try Daemon(configuration)
     guard try daemon.enter(until: &signals) else { return daemon.stop(&signals) }
     try daemon.start()
     if let failure = daemon.run(until: &signals) {
         // After a failed write or sync nothing more may be written, not even a clean end.
-        printError("vortex: \(failure)")
-        _exit(1)
+        end("vortex: \(failure)")
     }
     daemon.stop(&signals)
+}
+
+/// Past all exit handlers: they would take away what the index's threads still use.
+private func end(_ reason: String) -> Never {
+    printError(reason)
+    _exit(1)
 }
 
 func printError(_ text: String) {
@@ -63,6 +76,9 @@ enum ServeFailure: Error, CustomStringConvertible {
         case .disk(let error, let path): "\(path): \(text(error))."
         case .store(.disk(let error)): "The data directory: \(text(error))."
         case .store(.refused(let refusal)): "The data directory is refused: \(refusal)."
+        case .store(.full):
+            "The disk is full: nothing can be written to the data directory. "
+                + "Make room on it and start again; nothing is lost."
         case .store(let error): "The store: \(error)."
         case .index(let error): "The index: \(error)."
         case .cluster(.outdatedDisk):

@@ -80,14 +80,12 @@ struct ServerCommand: ParsableCommand {
         flags["zone"] = zone
         flags["host"] = host
         flags["log-level"] = logLevel
-        do {
+        do throws(Configuration.Failure) {
             let file = try config.map(Configuration.text)
             let configuration = try Configuration(
                 flags: flags, file: file,
                 environment: { name in getenv(name).map { String(cString: $0) } })
-            try serve(configuration)
-        } catch let failure as Configuration.Failure {
-            throw ValidationError(failure.description)
-        }
+            serve(configuration)
+        } catch { throw ValidationError(error.description) }
     }
 }
