@@ -9,7 +9,7 @@ from pathlib import Path
 
 from server import poll
 
-PROGRAM_SECONDS = 240
+PROGRAM_SECONDS = 600
 
 
 def tool(name: str) -> str:

@@ -12,7 +12,7 @@ from clients.files import names
 from keyed import KEY, SECRET, KeyedCluster
 
 # The dead node stays so until the job is over, which may take this long.
-JOB_SECONDS = 240.0
+JOB_SECONDS = 600.0
 REQUESTS = re.compile(r"^vortex_http_requests_total\{.*\} (\d+)$", re.MULTILINE)
 
 
