@@ -17,7 +17,9 @@ def test_s5cmd(store, tree, back):
     assert_same(tree, back)
     store.assert_holds("s5cmd-bucket", tree, "t/")
     s5cmd("mv", "s3://s5cmd-bucket/t/small.txt", "s3://s5cmd-bucket/moved")
-    s5cmd("cp", "s3://s5cmd-bucket/t/many/*", "s3://s5cmd-bucket/copies/")
+    # Names with spaces, which it writes as + in the source's name.
+    s5cmd("cp", "s3://s5cmd-bucket/t/sub/*", "s3://s5cmd-bucket/copies/")
+    store.assert_holds("s5cmd-bucket", tree / "sub", "copies/")
     with store.losing_a_node(after=1):
         s5cmd("rm", "s3://s5cmd-bucket/*")
         s5cmd("rb", "s3://s5cmd-bucket")
