@@ -17,6 +17,8 @@ public enum Limits {
     public static let bucketNameBytes = 3...63
     /// Content headers and user metadata of one version together.
     public static let metadataBytesMax = 8_192
+    /// The condition of a put with a longer body is looked at before the body is read, too.
+    public static let earlyCheckBytesMin: UInt64 = 64 << 10
     /// Tags of one object, and the bytes of a key or a value: 256 characters.
     public static let tagsMax = 10
     public static let tagTextBytesMax = 1_024

@@ -18,7 +18,7 @@ extension ClusterNode {
     ) async throws(ClusterError) -> DeleteResult {
         let now = now
         let change = Coordinator.Change(
-            key: row, id: newChange(), generation: info.generation)
+            key: row, id: newChange(), generation: info.generation, looksFirst: condition != .none)
         let result = try await coordinator.change(change) {
             (found) throws(ClusterError) -> Coordinator.Computed<DeleteResult> in
             var row = try Self.object(found)

@@ -32,7 +32,10 @@ extension ClusterNode {
                 condition: condition, idempotency: idempotency, expectedBytes: expectedBytes)
             try Self.checkSize(order)
             try self.admitSpace(expectedBytes ?? 0)
-            guard condition != .none else { return }
+            // A small body is here as soon as its condition is decided.
+            guard condition != .none, expectedBytes ?? .max > Limits.earlyCheckBytesMin else {
+                return
+            }
             let row = try await self.readObject(order.key, generation: info.generation)
             try Self.check(order, on: row, now: self.now)
         }
@@ -178,7 +181,8 @@ extension ClusterNode {
             sha256: nil, body: body)
         version.checksum = source.checksum
         let change = Coordinator.Change(
-            key: order.key, id: id, generation: order.bucket.generation)
+            key: order.key, id: id, generation: order.bucket.generation,
+            looksFirst: order.condition != .none)
         return try await coordinator.change(change) {
             (found) throws(ClusterError) -> Coordinator.Computed<PutResult> in
             var row = try Self.object(found)
