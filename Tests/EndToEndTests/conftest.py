@@ -3,8 +3,8 @@
 Settings: VORTEX_BINARY (default .build/release/vortex), VORTEX_E2E_DIR (a directory on a real disk;
 default .build-e2e), VORTEX_E2E_BIG=1 (5 GiB objects), VORTEX_E2E_ROUNDS (crash rounds, default 8),
 VORTEX_E2E_OBJECTS (default 100000), VORTEX_E2E_FUZZ_SECONDS (default 15), VORTEX_E2E_FAULT_SECONDS
-(random faults in a cluster, default 20), VORTEX_E2E_SEED, VORTEX_E2E_HISTORIES (where the logs of
-clients are kept whose history makes no sense).
+(random faults in a cluster, default 20), VORTEX_E2E_INCREMENTS (racing ones, default 300), VORTEX_E2E_SEED,
+VORTEX_E2E_HISTORIES (where the logs of clients are kept whose history makes no sense).
 """
 
 import itertools

@@ -3,19 +3,14 @@
 One file is large enough for each of them to send it in parts.
 """
 
-import filecmp
-import os
-import random
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from clients.files import assert_same, names, write_tree
+from clients.programs import run, tool
+from keyed import KEY, SECRET
 from server import Server, poll
-
-KEY, SECRET = "VXNATESTTESTTESTTEST", "0123456789abcdefghijklmnopqrstuvwxyzABCD"
 
 
 @pytest.fixture(scope="module")
@@ -32,42 +27,7 @@ def store(run_directory):
 @pytest.fixture
 def tree(scratch) -> Path:
     """Files of several sizes, with names that need encoding."""
-    generator = random.Random(7)
-    root = scratch / "tree"
-    for name, size in [("empty", 0), ("small.txt", 3), ("ünï+cödé &.bin", 70_000), ("sub/a b/large.bin", 5_000_000),
-                       ("sub/in parts.bin", 21_000_000),
-                       ("sub/many/0", 1), ("sub/many/1", 1), ("sub/many/2", 1)]:
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(generator.randbytes(size))
-    return root
-
-
-def names(root: Path) -> set[str]:
-    return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
-
-
-def assert_same(left: Path, right: Path) -> None:
-    assert names(left) == names(right)
-    different = filecmp.cmpfiles(left, right, names(left), shallow=False)
-    assert different[1:] == ([], [])
-
-
-def run(words, **environment) -> str:
-    # Certificates of a proxy around the tests are none of these clients' business.
-    inherited = {name: value for name, value in os.environ.items() if name != "AWS_CA_BUNDLE"}
-    result = subprocess.run(
-        [str(word) for word in words], env={**inherited, **environment}, capture_output=True, text=True, timeout=120)
-    assert result.returncode == 0, f"{words}: {result.stdout[-2000:]} {result.stderr[-2000:]}"
-    return result.stdout
-
-
-def tool(name: str) -> str:
-    """Of the tests' own Python environment, or of the system."""
-    beside = Path(sys.executable).parent / name
-    found = str(beside) if beside.exists() else shutil.which(name)
-    assert found, f"{name} is not installed: ./dev test-clients installs it"
-    return found
+    return write_tree(scratch / "tree")
 
 
 def test_awscli(store, tree, scratch):

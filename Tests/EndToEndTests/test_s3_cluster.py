@@ -11,36 +11,16 @@ import botocore.config
 import botocore.exceptions
 import pytest
 
-from cluster import Cluster, Node, remove
+from keyed import KEY, SECRET, keyed_cluster
 from server import poll
 
-KEY, SECRET = "VXNATESTTESTTESTTEST", "0123456789abcdefghijklmnopqrstuvwxyzABCD"
 SECONDS_UNTIL_REVOKED = 5.0
-
-
-class KeyedCluster(Cluster):
-    """Every node asks for keys; the first key is the environment's."""
-
-    def make(self, number: int, join: str | None) -> Node:
-        node = super().make(number, join)
-        node.place.defaults = {"Authorization": f"Bearer {KEY}:{SECRET}"}
-        return node
-
-    def settle(self, *arguments, **settings) -> None:
-        for node in self.nodes:
-            if node.alive:
-                poll(lambda: node.call("GET", "/v1/buckets").status == 200, 60, "the key is known")
-        super().settle(*arguments, **settings)
 
 
 @pytest.fixture(scope="module")
 def keyed(run_directory):
-    directory = run_directory / "s3-cluster"
-    with pytest.MonkeyPatch.context() as patch, KeyedCluster(directory, ["--auth", "keys"]) as cluster:
-        patch.setenv("VORTEX_ACCESS_KEY", KEY)
-        patch.setenv("VORTEX_SECRET_KEY", SECRET)
-        yield cluster.start(3)
-    remove(directory)
+    with keyed_cluster(run_directory / "s3-cluster") as cluster:
+        yield cluster
 
 
 @pytest.fixture
