@@ -21,6 +21,7 @@ extension ClusterNode {
         _ place: UploadPlace, tag: EntityTag, condition: WriteCondition,
         choose: (MultipartInfo, [StoredPart]) throws(ClusterError) -> ChosenParts
     ) async throws(ClusterError) -> PutResult {
+        let isVersioned = try await bucketForReading(place.bucket).isVersioned
         var found = try await find(place)
         if found.row.state == .open {
             do throws(ClusterError) {
@@ -32,7 +33,7 @@ extension ClusterNode {
                 if found.row.state == .open { throw error }
             }
         }
-        let result: PutResult
+        var result: PutResult
         do throws(ClusterError) {
             switch found.row.state {
             case .completing: result = try await finish(found)
@@ -44,6 +45,7 @@ extension ClusterNode {
             throw .noSuchUpload
         }
         guard result.version.tag == tag else { throw .noSuchUpload }
+        result.isVersioned = isVersioned
         return result
     }
 
