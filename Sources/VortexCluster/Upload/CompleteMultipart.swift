@@ -27,8 +27,11 @@ extension ClusterNode {
             do throws(ClusterError) {
                 found.row = try await beginCompleting(place, found, tag, condition, choose)
             } catch {
-                guard error == .invalidPart || error == .preconditionFailed else { throw error }
-                // Its own first attempt may have gone through meanwhile.
+                let isOvertaken: [ClusterError] = [
+                    .invalidPart, .preconditionFailed, .noSuchUpload,
+                ]
+                guard isOvertaken.contains(error) else { throw error }
+                // Its own first attempt, or another complete, may have gone through meanwhile.
                 found = try await find(place)
                 if found.row.state == .open { throw error }
             }
