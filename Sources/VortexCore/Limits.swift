@@ -22,8 +22,9 @@ public enum Limits {
     /// Tags of one object, and the bytes of a key or a value: 256 characters.
     public static let tagsMax = 10
     public static let tagTextBytesMax = 1_024
-    /// Newest versions kept in an object's row; older ones move to page rows.
-    public static let versionsPerRowMax = 64
+    /// Versions of one object, delete markers among them: all are in its row, of which every change
+    /// rewrites all, so that a thousand are as many as a change can carry.
+    public static let versionsPerRowMax = 1_000
     public static let openUploadsPerRowMax = 64
     /// Answers owed to idempotent retries, per row, and for how long.
     public static let answersPerRowMax = 16
@@ -56,4 +57,7 @@ public enum Limits {
     public static let recordBytesMax = 4 << 20
     /// A row's encoded value; what does not fit is refused before it is journaled.
     public static let rowBytesMax = 1 << 20
+    /// Of which a row with versions leaves so many free of them, for its open uploads and answers:
+    /// versions can always be deleted.
+    public static let rowReserveBytes = 16 << 10
 }

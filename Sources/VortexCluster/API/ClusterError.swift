@@ -6,6 +6,10 @@ public enum ClusterError: Error, Hashable, Sendable {
     case invalidBucketName
     case invalidKey
     case noSuchObject
+    /// The object has no version of that name.
+    case noSuchVersion
+    /// The object has as many versions as its row takes; deleting some makes room.
+    case tooManyVersions
     case noSuchUpload
     /// The open upload was removed (it was idle, or aborted) before its commit; nothing was stored.
     case uploadExpired

@@ -15,7 +15,7 @@ extension ClusterNode {
     private static func info(_ name: String, _ row: BucketRow) -> BucketInfo {
         BucketInfo(
             name: name, id: row.id, createdMilliseconds: row.createdMilliseconds,
-            generation: row.generation)
+            generation: row.generation, versioning: row.versioning)
     }
 
     /// Gives the bucket there is, or makes it.
@@ -45,7 +45,7 @@ extension ClusterNode {
     }
 
     /// Read now, and remembered.
-    private func bucketRow(_ name: String) async throws(ClusterError) -> BucketRow {
+    func bucketRow(_ name: String) async throws(ClusterError) -> BucketRow {
         guard let row = Self.row(try await coordinator.read(try Self.key(name))) else {
             knownBuckets.forget(name)
             throw .noSuchBucket
@@ -148,6 +148,26 @@ extension ClusterNode {
             row.generation += 1
             return .write(.bucket(row), bodies: [], row)
         }
+    }
+
+    /// Changes the settings, under a new generation; `change` says whether it has. To be announced
+    /// before it is acknowledged.
+    func changeBucket(
+        _ name: String, _ change: (inout BucketRow) throws(ClusterError) -> Bool
+    ) async throws(ClusterError) -> BucketRow {
+        try await coordinator.change(.init(key: try Self.key(name), id: newChange())) {
+            (found) throws(ClusterError) -> Coordinator.Computed<BucketRow> in
+            guard var row = Self.row(found) else { throw .noSuchBucket }
+            guard try change(&row) else { return .nothing(.success(row)) }
+            row.generation += 1
+            return .write(.bucket(row), bodies: [], row)
+        }
+    }
+
+    /// This gateway looks the bucket up again, and owners refuse whoever does not.
+    func announce(_ row: BucketRow, _ name: String) async throws(ClusterError) {
+        knownBuckets.forget(name)
+        try await push(row)
     }
 
     /// From when this returns, a majority of every partition's owners refuses what is made by older

@@ -14,6 +14,12 @@ struct ListQuestion: Sendable {
     var limit: Int
     /// Whole rows come along, as buckets' listings need them.
     var wantsValues = false
+    /// Whole rows, and those fold that have any version: a delete marker is one.
+    var wantsVersions = false {
+        didSet { wantsValues = wantsValues || wantsVersions }
+    }
+    /// An answer with whole rows ends behind the one that passes this.
+    static let valueBytesMax = 1 << 20
 
     var folding: Delimiter { Delimiter(prefix: prefix, delimiter: delimiter) }
 }
@@ -46,6 +52,20 @@ struct ListedRow: Sendable {
     var value: RegisterValue?
 }
 
+extension ListedRow {
+    /// Whether a delimiter may fold it.
+    func folds(_ question: ListQuestion) throws(CodingError) -> Bool {
+        if question.delimiter.isEmpty { return false }
+        guard question.wantsVersions else {
+            if case .visible = glance { return true }
+            return false
+        }
+        return try ByteReader.prefix(value?.content ?? []) { (reader) throws(CodingError) in
+            try reader.readHasVersions()
+        }
+    }
+}
+
 struct ListAnswer: Sendable {
     var rows: [ListedRow] = []
     /// Rows behind the last one may be there too.
@@ -73,6 +93,7 @@ extension LocalOwner {
     func list(_ question: ListQuestion) -> Result<ListAnswer, OwnerFailure> {
         if let failure = fenced { return .failure(failure) }
         var answer = ListAnswer()
+        var bytes = 0
         var damage: CodingError?
         let view = book.view
         let folding = question.folding
@@ -84,22 +105,23 @@ extension LocalOwner {
             }
             try store.scanObjects(bucket: question.bucket, from: question.from) { key, row in
                 guard key.starts(with: question.prefix) else { return .stop }
+                let folds: Bool
                 do throws(CodingError) {
                     guard let listed = try Self.listed(key, row, question, view) else {
                         return .next
                     }
                     answer.rows.append(listed)
+                    bytes += listed.value?.content.count ?? 0
+                    folds = try listed.folds(question)
                 } catch {
                     damage = error
                     return .stop
                 }
-                if answer.rows.count >= question.limit {
+                if answer.rows.count >= question.limit || bytes > ListQuestion.valueBytesMax {
                     answer.isCut = true
                     return .stop
                 }
-                guard !question.delimiter.isEmpty,
-                    case .visible = answer.rows[answer.rows.count - 1].glance,
-                    let end = folding.fold(key),
+                guard folds, let end = folding.fold(key),
                     let next = Listing.successor(of: Array(key[..<end]))
                 else { return .next }
                 return .seek(next)

@@ -98,6 +98,13 @@ final class PeerAnswers: PeerResponder {
             let isFenced = !omitted.contains(.chunkFence) && !omitted.contains(.strayEpoch)
             if isFenced, let refusal = refusal(home, question.epoch) { return .failure(refusal) }
             return done(await owner.put(chunk, epoch: question.epoch))
+        case .putRowBody:
+            let chunk = try decode(question) { (reader) throws(CodingError) in
+                try reader.readChunk(question.bulk)
+            }
+            let home = book.view.ring.partition(of: chunk.owner)
+            if let refusal = refusal(home, question.epoch) { return .failure(refusal) }
+            return done(await owner.putRowBody(chunk, epoch: question.epoch))
         case .getChunk, .findChunks, .findOrigin, .collect: return try await chunk(kind, question)
         case .list, .uploads, .parts, .partition, .digests, .generation, .generations:
             return try await scan(kind, question)

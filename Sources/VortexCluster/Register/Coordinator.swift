@@ -273,9 +273,23 @@ final class Coordinator: Sendable {
                 over: found.value?.past(at: ballot.clock) ?? [],
                 isTombstone: content.isTombstone, bodies: content.rowBodies,
                 content: content.encoded)
-            guard value.content.count <= Limits.rowBytesMax else { throw .metadataTooLarge }
+            try Self.checkSize(of: value, content, over: found.value)
             return Step(value: value, bodies: bodies, answer: .success(answer))
         }
+    }
+
+    /// A row with versions that grows keeps room for what deleting some of them needs.
+    private static func checkSize(
+        of value: RegisterValue, _ content: RowContent, over found: RegisterValue?
+    ) throws(ClusterError) {
+        let bytes = value.content.count
+        guard case .object(let row) = content, row.versions.count > 1 else {
+            guard bytes <= Limits.rowBytesMax else { throw .metadataTooLarge }
+            return
+        }
+        let isSmaller = bytes < found?.content.count ?? 0
+        let most = isSmaller ? Limits.rowBytesMax : Limits.rowBytesMax - Limits.rowReserveBytes
+        guard bytes <= most else { throw .tooManyVersions }
     }
 
     // MARK: Reading

@@ -11,6 +11,7 @@ public struct BucketRow: Hashable, Sendable {
     public var generation: UInt64
     public var state: State
     public var createdMilliseconds: UInt64
+    public var versioning = Versioning.off
 
     public init(id: BucketID, createdMilliseconds: UInt64) {
         self.id = id
@@ -42,17 +43,18 @@ public struct BucketRow: Hashable, Sendable {
 
 extension ByteWriter {
     public mutating func write(_ row: BucketRow) {
-        write(UInt8(1))
+        write(UInt8(row.versioning == .off ? 1 : 2))
         write(row.state.rawValue)
         write(row.id)
         write(number: row.generation)
         write(number: row.createdMilliseconds)
+        if row.versioning != .off { write(row.versioning.rawValue) }
     }
 }
 
 extension ByteReader {
     public mutating func readBucketRow() throws(CodingError) -> BucketRow {
-        try readFormat(1)
+        let format = try readFormat(1...2)
         let state = try readByte()
         guard let state = BucketRow.State(rawValue: state) else {
             throw .unknown(tag: UInt64(state))
@@ -62,6 +64,12 @@ extension ByteReader {
         var row = BucketRow(id: id, createdMilliseconds: try readMilliseconds())
         row.generation = generation
         row.state = state
+        guard format > 1 else { return row }
+        let versioning = try readByte()
+        guard let versioning = Versioning(rawValue: versioning) else {
+            throw .unknown(tag: UInt64(versioning))
+        }
+        row.versioning = versioning
         return row
     }
 }

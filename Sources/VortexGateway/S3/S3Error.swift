@@ -16,7 +16,7 @@ struct S3Error: Error, Sendable, Hashable {
     enum DetailName: Sendable, Hashable {
         case argumentName, argumentValue, bucketName, key, condition, header, uploadID
         case actualObjectSize, rangeRequested, partNumber, etag, proposedSize, minSizeAllowed
-        case partNumberRequested, actualPartCount
+        case partNumberRequested, actualPartCount, versionID
 
         var element: StaticString {
             switch self {
@@ -27,6 +27,7 @@ struct S3Error: Error, Sendable, Hashable {
             case .condition: "Condition"
             case .header: "Header"
             case .uploadID: "UploadId"
+            case .versionID: "VersionId"
             case .actualObjectSize: "ActualObjectSize"
             case .rangeRequested: "RangeRequested"
             case .partNumber: "PartNumber"
@@ -164,6 +165,8 @@ extension S3Error {
         case .invalidBucketName: self.init(.invalidBucketName)
         case .invalidKey: self.init(.keyTooLong, "A key is UTF-8 of 1 to 1,024 bytes.")
         case .noSuchObject: self.init(.noSuchKey)
+        case .noSuchVersion: self.init(.noSuchVersion)
+        case .tooManyVersions: self.init(.tooManyVersions)
         case .noSuchUpload, .uploadExpired: self.init(.noSuchUpload)
         case .preconditionFailed, .notModified: self.init(.preconditionFailed)
         case .offsetMismatch, .uploadBusy, .idempotencyMismatch:

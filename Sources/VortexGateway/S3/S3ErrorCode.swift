@@ -9,6 +9,7 @@ enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
     case bucketNotEmpty = "BucketNotEmpty"
     case entityTooLarge = "EntityTooLarge"
     case entityTooSmall = "EntityTooSmall"
+    case illegalVersioning = "IllegalVersioningConfigurationException"
     case incompleteBody = "IncompleteBody"
     case internalError = "InternalError"
     case invalidAccessKeyID = "InvalidAccessKeyId"
@@ -32,6 +33,7 @@ enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
     case noSuchBucket = "NoSuchBucket"
     case noSuchKey = "NoSuchKey"
     case noSuchUpload = "NoSuchUpload"
+    case noSuchVersion = "NoSuchVersion"
     case notImplemented = "NotImplemented"
     case notModified = "NotModified"
     case operationAborted = "OperationAborted"
@@ -43,6 +45,8 @@ enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
     case slowDown = "SlowDown"
     /// Not one of Amazon's, whose disks are never full.
     case storageFull = "StorageFull"
+    /// Not one of Amazon's, which keeps any number.
+    case tooManyVersions = "TooManyVersions"
     case contentSHA256Mismatch = "XAmzContentSHA256Mismatch"
     case conditionalConflict = "ConditionalRequestConflict"
 
@@ -53,11 +57,12 @@ enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
             .badRequest, .entityTooLarge, .entityTooSmall, .incompleteBody, .invalidArgument,
             .invalidBucketName, .invalidDigest, .invalidPart, .invalidPartOrder, .invalidRequest,
             .invalidTag, .invalidToken, .invalidURI, .keyTooLong, .malformedTrailer, .malformedXML,
-            .metadataTooLarge, .requestTimeout, .contentSHA256Mismatch:
+            .metadataTooLarge, .requestTimeout, .contentSHA256Mismatch, .illegalVersioning,
+            .tooManyVersions:
             400
         case .accessDenied, .invalidAccessKeyID, .requestTimeTooSkewed, .signatureDoesNotMatch:
             403
-        case .noSuchBucket, .noSuchKey, .noSuchUpload: 404
+        case .noSuchBucket, .noSuchKey, .noSuchUpload, .noSuchVersion: 404
         case .methodNotAllowed: 405
         case .bucketAlreadyOwnedByYou, .bucketNotEmpty, .operationAborted,
             .conditionalConflict:
@@ -92,6 +97,8 @@ enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
             "Your proposed upload exceeds the maximum allowed object size."
         case .entityTooSmall:
             "Your proposed upload is smaller than the minimum allowed object size."
+        case .illegalVersioning:
+            "The versioning configuration specified in the request is invalid."
         case .incompleteBody:
             "You did not provide the number of bytes specified by the Content-Length HTTP header."
         case .internalError: "We encountered an internal error. Please try again."
@@ -129,6 +136,7 @@ enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
         case .noSuchUpload:
             "The specified multipart upload does not exist. The upload ID might not be valid, or "
                 + "the multipart upload might have been aborted or completed."
+        case .noSuchVersion: "The specified version does not exist."
         case .notImplemented:
             "A header that you provided implies functionality that is not implemented."
         case .notModified: "Not Modified"
@@ -147,6 +155,8 @@ enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
             "The request signature we calculated does not match the signature you provided. Check "
                 + "your key and signing method."
         case .slowDown: "Please reduce your request rate."
+        case .tooManyVersions:
+            "The object has as many versions as it can have here; deleting some makes room."
         case .storageFull: "The disk is full. Deleting still works."
         case .contentSHA256Mismatch:
             "The provided 'x-amz-content-sha256' header does not match what was computed."

@@ -2,8 +2,8 @@
 enum S3Operation: Sendable, Hashable, CaseIterable {
     case listBuckets
     case createBucket, headBucket, deleteBucket, getBucketLocation
-    case getBucketVersioning, getBucketAcl
-    case listObjects, listObjectsV2, deleteObjects
+    case getBucketVersioning, putBucketVersioning, getBucketAcl
+    case listObjects, listObjectsV2, listObjectVersions, deleteObjects
     case putObject, copyObject, getObject, headObject, deleteObject, getObjectAcl
     case createMultipartUpload, uploadPart, uploadPartCopy, listParts, completeMultipartUpload
     case abortMultipartUpload, listMultipartUploads, getObjectAttributes
@@ -50,7 +50,7 @@ enum S3Routes {
         S3Route("GET", .bucket, "list-type", "ListObjectsV2", .listObjectsV2),
         S3Route("GET", .bucket, "location", "GetBucketLocation", .getBucketLocation),
         S3Route("POST", .bucket, "delete", "DeleteObjects", .deleteObjects),
-        S3Route("GET", .bucket, "versions", "ListObjectVersions"),
+        S3Route("GET", .bucket, "versions", "ListObjectVersions", .listObjectVersions),
         S3Route("GET", .bucket, "uploads", "ListMultipartUploads", .listMultipartUploads),
         S3Route("POST", .bucket, nil, "PostObject"),
         S3Route("GET", .bucket, "session", "CreateSession"),
@@ -58,7 +58,7 @@ enum S3Routes {
 
     private static let settings = [
         S3Route("GET", .bucket, "versioning", "GetBucketVersioning", .getBucketVersioning),
-        S3Route("PUT", .bucket, "versioning", "PutBucketVersioning"),
+        S3Route("PUT", .bucket, "versioning", "PutBucketVersioning", .putBucketVersioning),
         S3Route("GET", .bucket, "acl", "GetBucketAcl", .getBucketAcl),
         S3Route("PUT", .bucket, "acl", "PutBucketAcl"),
         S3Route("GET", .bucket, "cors", "GetBucketCors"),

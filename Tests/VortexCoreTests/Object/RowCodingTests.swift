@@ -57,7 +57,12 @@ private struct SampleRows {
 
     mutating func object() -> ObjectRow {
         var row = ObjectRow(generation: below(1_000))
-        row.versions = (0..<below(3)).map { _ in version() }
+        row.versions = (0..<below(3)).map { _ in
+            var version = version()
+            version.isNull = below(3) > 0
+            version.isMarker = below(4) == 0
+            return version
+        }
         row.modifiedMilliseconds = time()
         row.openUploads = (0..<below(3)).map { number in
             OpenUpload(
@@ -69,11 +74,14 @@ private struct SampleRows {
             OwedAnswer(
                 keyHash: digest(), requestHash: digest(), madeMilliseconds: time(),
                 outcome: number % 2 == 0
-                    ? .deleted(existed: number == 0)
+                    ? .deleted(
+                        existed: number == 0,
+                        version: ([nil, .null, .id(id())] as [VersionName?])[Int(below(3))],
+                        isMarker: false)
                     : .put(
                         change: id(), size: below(1_000),
                         tag: EntityTag(digest: digest(), parts: 1), modified: time(),
-                        created: number == 1))
+                        created: number == 1, isNull: below(2) == 0))
         }
         return row
     }
@@ -92,6 +100,7 @@ private struct SampleRows {
             row.version = version()
             // Uploads to which is appended know of none.
             if !row.isNumbered { row.version?.checksum = nil }
+            row.version?.isNull = below(2) == 0
         }
         row.created = below(2) == 0
         return row
@@ -133,7 +142,9 @@ private struct SampleRows {
             return (key, .accessKey(accessKey()))
         default:
             key.bucket = .zero
-            return (key, .bucket(BucketRow(id: id(), createdMilliseconds: time())))
+            var bucket = BucketRow(id: id(), createdMilliseconds: time())
+            bucket.versioning = Versioning(rawValue: UInt8(below(3))) ?? .off
+            return (key, .bucket(bucket))
         }
     }
 }
@@ -298,7 +309,7 @@ private struct SplitMix {
                 OwedAnswer(
                     keyHash: Digest128(high: 0, low: number),
                     requestHash: Digest128(high: 0, low: 0), madeMilliseconds: number,
-                    outcome: .deleted(existed: true)))
+                    outcome: .deleted(existed: true, version: nil, isMarker: false)))
         }
         #expect(row.answers.count == Limits.answersPerRowMax)
         #expect(row.answer(for: Digest128(high: 0, low: 4), now: 20) == nil)

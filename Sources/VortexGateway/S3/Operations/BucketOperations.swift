@@ -1,7 +1,7 @@
 internal import VortexCluster
 internal import VortexCore
 
-/// Buckets, and what is always true of one here: one region, one owner, no versions.
+/// Buckets, and what is always true of one here: one region, one owner.
 extension S3Handler {
     static let region = "us-east-1"
 
@@ -85,25 +85,18 @@ extension S3Handler {
         return .xml(XMLWriter.document("LocationConstraint") { _ in })
     }
 
-    /// Never enabled: an element without a status.
-    func getBucketVersioning(_ call: S3Call) async throws(S3Error) -> Response {
-        try await check(call, .list)
-        return .xml(XMLWriter.document("VersioningConfiguration") { _ in })
-    }
-
     func getBucketAcl(_ call: S3Call) async throws(S3Error) -> Response {
         try await check(call, .list)
         return .xml(Self.privateACL())
     }
 
     func getObjectAcl(_ call: S3Call) async throws(S3Error) -> Response {
-        try call.checkVersion()
         let (bucket, key) = (try call.bucket(), try call.key())
         try call.require(.read, bucket: bucket, key: key)
-        _ = try await s3Asking { () async throws(ClusterError) in
-            try await self.node.head(bucket: bucket, key: key)
-        }
-        return .xml(Self.privateACL())
+        let found = try await found(bucket, key, try call.version())
+        var response = Response.xml(Self.privateACL())
+        response.headers += found.headers
+        return response
     }
 
     private func check(_ call: S3Call, _ action: KeyGrant.Actions) async throws(S3Error) {
