@@ -74,6 +74,7 @@ extension LocalOwner {
         if let failure = fenced { return .failure(failure) }
         var answer = ListAnswer()
         var damage: CodingError?
+        var bytes = 0
         let view = book.view
         let folding = question.folding
         do throws(StoreError) {
@@ -93,7 +94,9 @@ extension LocalOwner {
                     damage = error
                     return .stop
                 }
-                if answer.rows.count >= question.limit {
+                // Whole rows can have any size up to `rowBytesMax`: the answer must fit a frame.
+                bytes += key.count + (question.wantsValues ? row.count : Self.glanceBytes)
+                if answer.rows.count >= question.limit || bytes >= Limits.listAnswerBytesMax {
                     answer.isCut = true
                     return .stop
                 }
@@ -107,6 +110,9 @@ extension LocalOwner {
         } catch { return .failure(OwnerFailure(error)) }
         return damage == nil ? .success(answer) : .failure(.damaged)
     }
+
+    /// What a row without its value comes to, besides its key: partition, ballot and summary.
+    private static let glanceBytes = 96
 
     /// nil: written under another `since`, which is as good as gone.
     private static func listed(

@@ -11,6 +11,7 @@ public struct BucketRow: Hashable, Sendable {
     public var generation: UInt64
     public var state: State
     public var createdMilliseconds: UInt64
+    public var settings = BucketSettings()
 
     public init(id: BucketID, createdMilliseconds: UInt64) {
         self.id = id
@@ -41,18 +42,25 @@ public struct BucketRow: Hashable, Sendable {
 }
 
 extension ByteWriter {
+    /// Format 3: a byte for versioning, which is 0, and the settings behind their length. Format 1
+    /// ended before both.
     public mutating func write(_ row: BucketRow) {
-        write(UInt8(1))
+        write(UInt8(3))
         write(row.state.rawValue)
         write(row.id)
         write(number: row.generation)
         write(number: row.createdMilliseconds)
+        write(UInt8(0))
+        var settings = ByteWriter(reserving: 64)
+        settings.write(row.settings)
+        write(string: settings.bytes)
     }
 }
 
 extension ByteReader {
     public mutating func readBucketRow() throws(CodingError) -> BucketRow {
-        try readFormat(1)
+        let format = try readFormat(1...3)
+        guard format != 2 else { throw .unknown(tag: 2) }
         let state = try readByte()
         guard let state = BucketRow.State(rawValue: state) else {
             throw .unknown(tag: UInt64(state))
@@ -62,6 +70,13 @@ extension ByteReader {
         var row = BucketRow(id: id, createdMilliseconds: try readMilliseconds())
         row.generation = generation
         row.state = state
+        guard format >= 3 else { return row }
+        let versioning = try readByte()
+        guard versioning == 0 else { throw .unknown(tag: UInt64(versioning)) }
+        let settings = try readString(max: Limits.bucketSettingsBytesMax)
+        row.settings = try ByteReader.decode(settings) { (reader) throws(CodingError) in
+            try reader.readBucketSettings()
+        }
         return row
     }
 }

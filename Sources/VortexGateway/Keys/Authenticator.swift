@@ -33,6 +33,8 @@ public final class Authenticator: Sendable {
 
     struct Admission: Sendable {
         var caller: Caller
+        /// Let in because it reached this gateway, not for anything that it brings.
+        var isAmbient = false
         /// Of a signed request.
         var signed: SignedHead?
         /// The host that was signed.
@@ -62,7 +64,7 @@ public final class Authenticator: Sendable {
         }
         guard isBearer == true || claim != nil else {
             guard isOpen else { throw .stranger }
-            return Admission(caller: .local)
+            return Admission(caller: .local, isAmbient: true)
         }
         guard !failures.isBlocked(origin.address, now: now) else { throw .tooManyFailures }
         do throws(AdmissionError) {

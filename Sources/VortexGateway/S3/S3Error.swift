@@ -170,6 +170,11 @@ extension S3Error {
             self.init(.operationAborted)
         case .tooLarge: self.init(.entityTooLarge)
         case .metadataTooLarge: self.init(.metadataTooLarge)
+        case .settingsTooLarge:
+            self.init(
+                .invalidRequest,
+                "All that is set of a bucket, tags and CORS rules among it, has at most "
+                    + "\(Limits.bucketSettingsBytesMax) bytes.")
         case .tooManyUploads:
             self.init(.slowDown, "The key has too many open uploads, or the part too many bodies.")
         case .invalidPart: self.init(.invalidPart)

@@ -1,6 +1,9 @@
 /// S3's error codes with the statuses that Amazon documents, in one table.
 enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
     case accessDenied = "AccessDenied"
+    case accessForbidden = "AccessForbidden"
+    case aclNotSupported = "AccessControlListNotSupported"
+    case aclWithOwnership = "InvalidBucketAclWithObjectOwnership"
     case authorizationHeaderMalformed = "AuthorizationHeaderMalformed"
     case authorizationQueryParametersError = "AuthorizationQueryParametersError"
     case badDigest = "BadDigest"
@@ -24,13 +27,19 @@ enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
     case invalidToken = "InvalidToken"
     case invalidURI = "InvalidURI"
     case keyTooLong = "KeyTooLongError"
+    case malformedACL = "MalformedACLError"
     case malformedTrailer = "MalformedTrailerError"
     case malformedXML = "MalformedXML"
     case metadataTooLarge = "MetadataTooLarge"
+    case missingSecurityHeader = "MissingSecurityHeader"
     case methodNotAllowed = "MethodNotAllowed"
     case missingContentLength = "MissingContentLength"
+    case noOwnershipControls = "OwnershipControlsNotFoundError"
+    case noPublicAccessBlock = "NoSuchPublicAccessBlockConfiguration"
     case noSuchBucket = "NoSuchBucket"
+    case noSuchCORS = "NoSuchCORSConfiguration"
     case noSuchKey = "NoSuchKey"
+    case noSuchTagSet = "NoSuchTagSet"
     case noSuchUpload = "NoSuchUpload"
     case notImplemented = "NotImplemented"
     case notModified = "NotModified"
@@ -43,6 +52,7 @@ enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
     case slowDown = "SlowDown"
     /// Not one of Amazon's, whose disks are never full.
     case storageFull = "StorageFull"
+    case unexpectedContent = "UnexpectedContent"
     case contentSHA256Mismatch = "XAmzContentSHA256Mismatch"
     case conditionalConflict = "ConditionalRequestConflict"
 
@@ -53,11 +63,15 @@ enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
             .badRequest, .entityTooLarge, .entityTooSmall, .incompleteBody, .invalidArgument,
             .invalidBucketName, .invalidDigest, .invalidPart, .invalidPartOrder, .invalidRequest,
             .invalidTag, .invalidToken, .invalidURI, .keyTooLong, .malformedTrailer, .malformedXML,
-            .metadataTooLarge, .requestTimeout, .contentSHA256Mismatch:
+            .metadataTooLarge, .requestTimeout, .contentSHA256Mismatch, .aclNotSupported,
+            .aclWithOwnership, .malformedACL, .missingSecurityHeader, .unexpectedContent:
             400
-        case .accessDenied, .invalidAccessKeyID, .requestTimeTooSkewed, .signatureDoesNotMatch:
+        case .accessDenied, .accessForbidden, .invalidAccessKeyID, .requestTimeTooSkewed,
+            .signatureDoesNotMatch:
             403
-        case .noSuchBucket, .noSuchKey, .noSuchUpload: 404
+        case .noSuchBucket, .noSuchKey, .noSuchUpload, .noSuchTagSet, .noSuchCORS,
+            .noOwnershipControls, .noPublicAccessBlock:
+            404
         case .methodNotAllowed: 405
         case .bucketAlreadyOwnedByYou, .bucketNotEmpty, .operationAborted,
             .conditionalConflict:
@@ -75,6 +89,13 @@ enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
     var message: String {
         switch self {
         case .accessDenied: "Access Denied"
+        case .accessForbidden:
+            "CORSResponse: This CORS request is not allowed. This is usually because the "
+                + "evaluation of Origin, request method / Access-Control-Request-Method or "
+                + "Access-Control-Request-Headers are not whitelisted by the resource's CORS spec."
+        case .aclNotSupported: "The bucket does not allow ACLs"
+        case .aclWithOwnership:
+            "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting"
         case .authorizationHeaderMalformed:
             "The authorization header that you provided is not valid."
         case .authorizationQueryParametersError:
@@ -114,6 +135,9 @@ enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
         case .invalidToken: "The provided token is malformed or otherwise not valid."
         case .invalidURI: "The specified URI couldn't be parsed."
         case .keyTooLong: "Your key is too long."
+        case .malformedACL:
+            "The XML you provided was not well-formed or did not validate against our published "
+                + "schema"
         case .malformedTrailer:
             "The request contained trailing data that was not well-formed or did not conform to "
                 + "our published schema."
@@ -123,7 +147,12 @@ enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
         case .metadataTooLarge:
             "Your metadata headers exceed the maximum allowed metadata size."
         case .methodNotAllowed: "The specified method is not allowed against this resource."
+        case .missingSecurityHeader: "Your request was missing a required header"
         case .missingContentLength: "You must provide the Content-Length HTTP header."
+        case .noOwnershipControls: "The bucket ownership controls were not found"
+        case .noPublicAccessBlock: "The public access block configuration was not found"
+        case .noSuchCORS: "The CORS configuration does not exist"
+        case .noSuchTagSet: "The TagSet does not exist"
         case .noSuchBucket: "The specified bucket does not exist."
         case .noSuchKey: "The specified key does not exist."
         case .noSuchUpload:
@@ -148,6 +177,7 @@ enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
                 + "your key and signing method."
         case .slowDown: "Please reduce your request rate."
         case .storageFull: "The disk is full. Deleting still works."
+        case .unexpectedContent: "This request does not support content"
         case .contentSHA256Mismatch:
             "The provided 'x-amz-content-sha256' header does not match what was computed."
         case .conditionalConflict:

@@ -6,7 +6,7 @@ extension S3Handler {
     func getObject(_ call: S3Call, isHead: Bool) async throws(S3Error) -> Response {
         try call.checkVersion()
         let (bucket, key) = (try call.bucket(), try call.key())
-        try call.require(.read, bucket: bucket, key: key)
+        try await requireRead(call, .read, bucket: bucket, key: key)
         let version: ObjectVersion
         do throws(ClusterError) {
             version = try await node.head(bucket: bucket, key: key)
