@@ -102,6 +102,21 @@ public final class Authenticator: Sendable {
             caller: .key(accessKey), signed: SignedHead(claim: claim, key: key), host: host)
     }
 
+    /// Who has signed a form. Wrong signatures count as they do in a header.
+    func admit(_ claim: FormClaim, from origin: Origin) async throws(AdmissionError) -> Caller {
+        let now = clock.wallMilliseconds
+        guard !failures.isBlocked(origin.address, now: now) else { throw .tooManyFailures }
+        do throws(AdmissionError) {
+            guard let accessKey = try await find(claim.keyID) else { throw .unknownKey }
+            guard claim.isSigned(by: keys.signingKeys.key(of: accessKey.secret, in: claim.scope))
+            else { throw .signature(.mismatch) }
+            return .key(accessKey)
+        } catch {
+            if error.isAttempt { failures.note(origin.address, now: now) }
+            throw error
+        }
+    }
+
     private func bearer(_ authorization: String) async throws(AdmissionError) -> Caller {
         if token?.admits(authorization) == true { return .local }
         let text = authorization.dropFirst(7).drop { $0 == " " }

@@ -97,6 +97,11 @@ extension S3Error {
             self.init(.invalidArgument, "Unsupported Authorization Type")
         case .malformedHeader:
             self.init(.authorizationHeaderMalformed)
+        case .malformedForm:
+            self.init(
+                .invalidArgument,
+                "A signed form has the fields policy, x-amz-algorithm, x-amz-credential, "
+                    + "x-amz-date and x-amz-signature, each well-formed.")
         case .malformedQuery: self.init(.authorizationQueryParametersError)
         case .expiresOutOfRange:
             self.init(

@@ -12,6 +12,7 @@ enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
     case bucketNotEmpty = "BucketNotEmpty"
     case entityTooLarge = "EntityTooLarge"
     case entityTooSmall = "EntityTooSmall"
+    case incorrectFiles = "IncorrectNumberOfFilesInPostRequest"
     case incompleteBody = "IncompleteBody"
     case internalError = "InternalError"
     case invalidAccessKeyID = "InvalidAccessKeyId"
@@ -21,6 +22,7 @@ enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
     case invalidPart = "InvalidPart"
     case invalidPartOrder = "InvalidPartOrder"
     case invalidPartNumber = "InvalidPartNumber"
+    case invalidPolicyDocument = "InvalidPolicyDocument"
     case invalidRange = "InvalidRange"
     case invalidRequest = "InvalidRequest"
     case invalidTag = "InvalidTag"
@@ -28,8 +30,10 @@ enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
     case invalidURI = "InvalidURI"
     case keyTooLong = "KeyTooLongError"
     case malformedACL = "MalformedACLError"
+    case malformedPOST = "MalformedPOSTRequest"
     case malformedTrailer = "MalformedTrailerError"
     case malformedXML = "MalformedXML"
+    case maxPostPreDataLength = "MaxPostPreDataLengthExceededError"
     case metadataTooLarge = "MetadataTooLarge"
     case missingSecurityHeader = "MissingSecurityHeader"
     case methodNotAllowed = "MethodNotAllowed"
@@ -64,7 +68,8 @@ enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
             .invalidBucketName, .invalidDigest, .invalidPart, .invalidPartOrder, .invalidRequest,
             .invalidTag, .invalidToken, .invalidURI, .keyTooLong, .malformedTrailer, .malformedXML,
             .metadataTooLarge, .requestTimeout, .contentSHA256Mismatch, .aclNotSupported,
-            .aclWithOwnership, .malformedACL, .missingSecurityHeader, .unexpectedContent:
+            .aclWithOwnership, .malformedACL, .missingSecurityHeader, .unexpectedContent,
+            .incorrectFiles, .invalidPolicyDocument, .malformedPOST, .maxPostPreDataLength:
             400
         case .accessDenied, .accessForbidden, .invalidAccessKeyID, .requestTimeTooSkewed,
             .signatureDoesNotMatch:
@@ -113,6 +118,7 @@ enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
             "Your proposed upload exceeds the maximum allowed object size."
         case .entityTooSmall:
             "Your proposed upload is smaller than the minimum allowed object size."
+        case .incorrectFiles: "POST requires exactly one file upload per request."
         case .incompleteBody:
             "You did not provide the number of bytes specified by the Content-Length HTTP header."
         case .internalError: "We encountered an internal error. Please try again."
@@ -129,6 +135,8 @@ enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
             "The list of parts was not in ascending order. Parts list must be specified in order "
                 + "by part number."
         case .invalidPartNumber: "The requested partnumber is not satisfiable"
+        case .invalidPolicyDocument:
+            "The content of the form does not meet the conditions specified in the policy document."
         case .invalidRange: "The requested range is not satisfiable"
         case .invalidRequest: "Invalid Request"
         case .invalidTag: "The tag provided was not a valid tag."
@@ -138,12 +146,16 @@ enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
         case .malformedACL:
             "The XML you provided was not well-formed or did not validate against our published "
                 + "schema"
+        case .malformedPOST:
+            "The body of your POST request is not well-formed multipart/form-data."
         case .malformedTrailer:
             "The request contained trailing data that was not well-formed or did not conform to "
                 + "our published schema."
         case .malformedXML:
             "The XML that you provided was not well formed or did not validate against our "
                 + "published schema."
+        case .maxPostPreDataLength:
+            "Your POST request fields preceding the upload file were too large."
         case .metadataTooLarge:
             "Your metadata headers exceed the maximum allowed metadata size."
         case .methodNotAllowed: "The specified method is not allowed against this resource."

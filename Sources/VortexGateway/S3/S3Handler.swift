@@ -6,7 +6,7 @@ final class S3Handler: Sendable {
     let node: ClusterNode
     let clock: any Clock
     let lanes: DigestLanes
-    private let authenticator: Authenticator
+    let authenticator: Authenticator
     /// Hosts below it name buckets.
     private let domain: String?
 
@@ -57,8 +57,10 @@ final class S3Handler: Sendable {
         found = place
         try S3Headers.check(head.headers)
         let call = S3Call(
-            head: head, target: target, place: place, admission: admission, source: body)
-        try await refuseForeignPage(call, hosts: [head.headers["host"], origin.forwardedHost])
+            head: head, target: target, place: place, admission: admission, origin: origin,
+            source: body)
+        // A form may bring a signature of its own.
+        if operation != .postObject { try await refuseForeignPage(call, operation) }
         if !operation.setsBucketACL { try await checkACL(call) }
         return try await run(operation, call)
     }
@@ -120,6 +122,7 @@ final class S3Handler: Sendable {
         case .listObjects: try await listObjects(call, .first)
         case .listObjectsV2: try await listObjects(call, .second)
         case .deleteObjects: try await deleteObjects(call)
+        case .postObject: try await postObject(call)
         case .putObject: try await putObject(call)
         case .copyObject: try await copyObject(call)
         case .getObject, .headObject: try await getObject(call, isHead: operation == .headObject)

@@ -7,7 +7,7 @@ enum S3Operation: Sendable, Hashable, CaseIterable {
     case getBucketCors, putBucketCors, deleteBucketCors
     case getBucketOwnershipControls, putBucketOwnershipControls, deleteBucketOwnershipControls
     case getPublicAccessBlock, putPublicAccessBlock, deletePublicAccessBlock
-    case listObjects, listObjectsV2, deleteObjects
+    case listObjects, listObjectsV2, deleteObjects, postObject
     case putObject, copyObject, getObject, headObject, deleteObject, getObjectAcl
     case createMultipartUpload, uploadPart, uploadPartCopy, listParts, completeMultipartUpload
     case abortMultipartUpload, listMultipartUploads, getObjectAttributes
@@ -56,7 +56,7 @@ enum S3Routes {
         S3Route("POST", .bucket, "delete", "DeleteObjects", .deleteObjects),
         S3Route("GET", .bucket, "versions", "ListObjectVersions"),
         S3Route("GET", .bucket, "uploads", "ListMultipartUploads", .listMultipartUploads),
-        S3Route("POST", .bucket, nil, "PostObject"),
+        S3Route("POST", .bucket, nil, "PostObject", .postObject),
         S3Route("GET", .bucket, "session", "CreateSession"),
     ]
 

@@ -189,6 +189,14 @@ struct CORSTests {
             let delete = try await gateway.send("DELETE", "/bucket/key", page)
             #expect(delete.code == "AccessDenied")
             #expect(delete["Access-Control-Allow-Origin"] == nil)
+            // The rules are about objects: no page changes the bucket by them.
+            for target in ["/bucket?acl", "/bucket?cors", "/bucket?tagging", "/bucket"] {
+                let reply = try await gateway.send("PUT", target, page, body: "")
+                #expect(reply.code == "AccessDenied", "\(target)")
+            }
+            #expect(
+                try await gateway.send("POST", "/bucket?delete", page, body: "").code
+                    == "AccessDenied")
             let other = [("Origin", "https://evil.example"), ("Host", "store")]
             #expect(try await gateway.send("PUT", "/bucket/key", other, body: "y").status == 403)
         }

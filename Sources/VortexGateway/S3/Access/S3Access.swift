@@ -26,12 +26,18 @@ extension S3Handler {
         }
     }
 
-    /// A page of another origin, to a gateway that lets in whoever reaches it.
-    func refuseForeignPage(_ call: S3Call, hosts: [String?]) async throws(S3Error) {
+    /// A page of another origin, to a gateway that lets in whoever reaches it. The bucket's CORS
+    /// rules are about its objects: they let no page change the bucket, or the rules.
+    func refuseForeignPage(
+        _ call: S3Call, _ operation: S3Operation
+    ) async throws(S3Error) {
+        let hosts = [call.headers["host"], call.origin.forwardedHost]
         guard call.admission.isAmbient, !PageOrigin.isSafe(call.head.method),
             PageOrigin.isForeign(call.headers, hosts: hosts)
         else { return }
-        if let bucket = call.place.bucket, let rules = try await settings(ofPerhaps: bucket)?.cors,
+        let isOfObject = call.place.key != nil || operation == .postObject
+        if isOfObject, let bucket = call.place.bucket,
+            let rules = try await settings(ofPerhaps: bucket)?.cors,
             CORSAnswer(rules, call.headers, method: call.head.method) != nil
         {
             return
@@ -43,9 +49,15 @@ extension S3Handler {
 
     /// A canned ACL on what makes an object, or on anything but a bucket's own ACL.
     func checkACL(_ call: S3Call) async throws(S3Error) {
-        guard let acl = try CannedACL.find(call.headers), !acl.isOfEveryObject else { return }
+        try await checkACL(call, try CannedACL.find(call.headers), call.caller)
+    }
+
+    func checkACL(
+        _ call: S3Call, _ acl: CannedACL?, _ caller: Caller
+    ) async throws(S3Error) {
+        guard let acl, !acl.isOfEveryObject else { return }
         if let bucket = call.place.bucket,
-            call.caller.may(.write, bucket: bucket, key: call.place.key ?? []),
+            caller.may(.write, bucket: bucket, key: call.place.key ?? []),
             try await settings(ofPerhaps: bucket)?.ownership == .ownerEnforced
         {
             throw S3Error(.aclNotSupported)
@@ -55,10 +67,11 @@ extension S3Handler {
 }
 
 extension S3Operation {
-    /// What a stranger may ask for, and gets where the bucket is public-read.
+    /// What a stranger may ask for: reads get it where the bucket is public-read, a form says
+    /// itself who has signed it.
     var isOpenToStrangers: Bool {
         switch self {
-        case .getObject, .headObject, .listObjects, .listObjectsV2, .headBucket: true
+        case .getObject, .headObject, .listObjects, .listObjectsV2, .headBucket, .postObject: true
         default: false
         }
     }

@@ -137,7 +137,7 @@ struct SignatureClaim: Hashable, Sendable {
     }
 
     /// `ID/date/region/service/terminator`; an id may have slashes of its own.
-    private static func credential(_ text: Substring) -> (String, SigningScope)? {
+    static func credential(_ text: Substring) -> (String, SigningScope)? {
         let pieces = text.split(separator: "/", omittingEmptySubsequences: false)
         guard pieces.count >= 5, let scope = SigningScope(pieces.suffix(4)) else { return nil }
         let keyID = pieces.dropLast(4).joined(separator: "/")
