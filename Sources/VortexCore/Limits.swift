@@ -13,6 +13,10 @@ public enum Limits {
     /// 1,000 members is the largest.
     public static let wireHeadBytesMax = 8 << 20
 
+    /// A page of rows that one node tells another ends behind so much of them: it and one more row,
+    /// which has at most `rowBytesMax`, are far from `wireHeadBytesMax`.
+    public static let listAnswerBytesMax = 2 << 20
+
     public static let keyBytesMax = 1_024
     public static let bucketNameBytes = 3...63
     /// Content headers and user metadata of one version together.
@@ -22,6 +26,10 @@ public enum Limits {
     /// Tags of one object, and the bytes of a key or a value: 256 characters.
     public static let tagsMax = 10
     public static let tagTextBytesMax = 1_024
+    /// Everything that is set of one bucket, encoded.
+    public static let bucketSettingsBytesMax = 16 << 10
+    public static let bucketTagsMax = 50
+    public static let corsRulesMax = 100
     /// Versions of one object, delete markers among them: all are in its row, of which every change
     /// rewrites all, so that a thousand are as many as a change can carry.
     public static let versionsPerRowMax = 1_000

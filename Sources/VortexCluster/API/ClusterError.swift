@@ -19,6 +19,8 @@ public enum ClusterError: Error, Hashable, Sendable {
     case offsetMismatch(expected: UInt64)
     case tooLarge(limitBytes: UInt64)
     case metadataTooLarge
+    /// All that is set of the bucket would have more than `Limits.bucketSettingsBytesMax` together.
+    case settingsTooLarge
     case tooManyUploads
     /// Another request appends to or completes this upload right now.
     case uploadBusy

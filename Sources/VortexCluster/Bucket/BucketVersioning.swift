@@ -8,7 +8,7 @@ extension ClusterNode {
     public func setVersioning(
         bucket name: String, _ versioning: Versioning
     ) async throws(ClusterError) {
-        let row = try await changeBucket(name) { (row) throws(ClusterError) in
+        let row = try await changeRow(ofBucket: name) { (row) throws(ClusterError) in
             guard row.state == .open else { throw .busy }
             guard row.versioning != versioning else { return false }
             row.versioning = versioning

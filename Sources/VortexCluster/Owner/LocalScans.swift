@@ -18,8 +18,6 @@ struct ListQuestion: Sendable {
     var wantsVersions = false {
         didSet { wantsValues = wantsValues || wantsVersions }
     }
-    /// An answer with whole rows ends behind the one that passes this.
-    static let valueBytesMax = 1 << 20
 
     var folding: Delimiter { Delimiter(prefix: prefix, delimiter: delimiter) }
 }
@@ -111,13 +109,14 @@ extension LocalOwner {
                         return .next
                     }
                     answer.rows.append(listed)
-                    bytes += listed.value?.content.count ?? 0
                     folds = try listed.folds(question)
                 } catch {
                     damage = error
                     return .stop
                 }
-                if answer.rows.count >= question.limit || bytes > ListQuestion.valueBytesMax {
+                // Whole rows can have any size up to `rowBytesMax`: the answer must fit a frame.
+                bytes += key.count + (question.wantsValues ? row.count : Self.glanceBytes)
+                if answer.rows.count >= question.limit || bytes >= Limits.listAnswerBytesMax {
                     answer.isCut = true
                     return .stop
                 }
@@ -129,6 +128,9 @@ extension LocalOwner {
         } catch { return .failure(OwnerFailure(error)) }
         return damage == nil ? .success(answer) : .failure(.damaged)
     }
+
+    /// What a row without its value comes to, besides its key: partition, ballot and summary.
+    private static let glanceBytes = 96
 
     /// nil: written under another `since`, which is as good as gone.
     private static func listed(

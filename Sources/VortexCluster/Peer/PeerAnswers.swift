@@ -41,6 +41,9 @@ final class PeerAnswers: PeerResponder {
             answered = try await reply(kind, question)
         } catch { return OwnerFailure.damaged.message }
         switch answered {
+        // What no frame takes is not sent: a row that does not decode at the other end is no worse.
+        case .success(let reply) where reply.head.count > Limits.wireHeadBytesMax:
+            return OwnerFailure.damaged.message
         case .success(let reply):
             return WireMessage(
                 kind: WireKind.done.rawValue, epoch: book.view.epoch, head: reply.head,

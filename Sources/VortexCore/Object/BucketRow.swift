@@ -12,6 +12,7 @@ public struct BucketRow: Hashable, Sendable {
     public var state: State
     public var createdMilliseconds: UInt64
     public var versioning = Versioning.off
+    public var settings = BucketSettings()
 
     public init(id: BucketID, createdMilliseconds: UInt64) {
         self.id = id
@@ -42,19 +43,24 @@ public struct BucketRow: Hashable, Sendable {
 }
 
 extension ByteWriter {
+    /// Format 3: versioning, and the settings behind their length. Format 2 ended before these,
+    /// format 1 before both.
     public mutating func write(_ row: BucketRow) {
-        write(UInt8(row.versioning == .off ? 1 : 2))
+        write(UInt8(3))
         write(row.state.rawValue)
         write(row.id)
         write(number: row.generation)
         write(number: row.createdMilliseconds)
-        if row.versioning != .off { write(row.versioning.rawValue) }
+        write(row.versioning.rawValue)
+        var settings = ByteWriter(reserving: 64)
+        settings.write(row.settings)
+        write(string: settings.bytes)
     }
 }
 
 extension ByteReader {
     public mutating func readBucketRow() throws(CodingError) -> BucketRow {
-        let format = try readFormat(1...2)
+        let format = try readFormat(1...3)
         let state = try readByte()
         guard let state = BucketRow.State(rawValue: state) else {
             throw .unknown(tag: UInt64(state))
@@ -70,6 +76,11 @@ extension ByteReader {
             throw .unknown(tag: UInt64(versioning))
         }
         row.versioning = versioning
+        guard format > 2 else { return row }
+        let settings = try readString(max: Limits.bucketSettingsBytesMax)
+        row.settings = try ByteReader.decode(settings) { (reader) throws(CodingError) in
+            try reader.readBucketSettings()
+        }
         return row
     }
 }

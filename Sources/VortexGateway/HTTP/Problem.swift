@@ -91,6 +91,10 @@ extension Problem {
         case .metadataTooLarge:
             self.init(
                 .metadataTooLarge, "At most \(Limits.metadataBytesMax) bytes are kept.")
+        case .settingsTooLarge:
+            self.init(
+                .metadataTooLarge,
+                "All settings of a bucket have at most \(Limits.bucketSettingsBytesMax) bytes.")
         case .tooManyUploads:
             self.init(
                 .tooManyUploads, "At most \(Limits.openUploadsPerRowMax) are kept open.")

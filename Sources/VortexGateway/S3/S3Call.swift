@@ -7,6 +7,7 @@ struct S3Call: Sendable {
     var target: S3Target
     var place: S3Place
     var admission: Authenticator.Admission
+    var origin: Authenticator.Origin
     var source: any BodySource
 
     var headers: HeaderFields { head.headers }

@@ -98,6 +98,11 @@ extension S3Error {
             self.init(.invalidArgument, "Unsupported Authorization Type")
         case .malformedHeader:
             self.init(.authorizationHeaderMalformed)
+        case .malformedForm:
+            self.init(
+                .invalidArgument,
+                "A signed form has the fields policy, x-amz-algorithm, x-amz-credential, "
+                    + "x-amz-date and x-amz-signature, each well-formed.")
         case .malformedQuery: self.init(.authorizationQueryParametersError)
         case .expiresOutOfRange:
             self.init(
@@ -173,6 +178,11 @@ extension S3Error {
             self.init(.operationAborted)
         case .tooLarge: self.init(.entityTooLarge)
         case .metadataTooLarge: self.init(.metadataTooLarge)
+        case .settingsTooLarge:
+            self.init(
+                .invalidRequest,
+                "All that is set of a bucket, tags and CORS rules among it, has at most "
+                    + "\(Limits.bucketSettingsBytesMax) bytes.")
         case .tooManyUploads:
             self.init(.slowDown, "The key has too many open uploads, or the part too many bodies.")
         case .invalidPart: self.init(.invalidPart)

@@ -144,8 +144,27 @@ private struct SampleRows {
             key.bucket = .zero
             var bucket = BucketRow(id: id(), createdMilliseconds: time())
             bucket.versioning = Versioning(rawValue: UInt8(below(3))) ?? .off
+            bucket.settings = settings()
             return (key, .bucket(bucket))
         }
+    }
+
+    mutating func settings() -> BucketSettings {
+        var settings = BucketSettings()
+        settings.access = below(2) == 0 ? .private : .publicRead
+        settings.ownership = [nil, .objectWriter, .ownerPreferred, .ownerEnforced][Int(below(4))]
+        settings.publicAccessBlock = below(2) == 0 ? nil : .init(rawValue: UInt8(below(16)))
+        settings.tags = (0..<below(3)).map { ObjectTag(key: "k\($0)", value: text()) }
+        for _ in 0..<below(3) {
+            var rule = CORSRule(
+                origins: [text(), "*"], methods: .init(rawValue: UInt8(1 + below(31))))
+            rule.id = text()
+            rule.headers = (0..<below(3)).map { _ in text() }
+            rule.exposedHeaders = (0..<below(3)).map { _ in text() }
+            rule.maxAgeSeconds = [nil, 0, 1, .max][Int(below(4))]
+            settings.cors.append(rule)
+        }
+        return settings
     }
 }
 
@@ -167,6 +186,58 @@ private struct SplitMix {
         for _ in 0..<2_000 {
             let (key, content) = sample.any()
             #expect(try RowContent(content.encoded, of: key) == content)
+        }
+    }
+
+    private func bucketRow(_ bytes: [UInt8]) throws(CodingError) -> BucketRow {
+        try ByteReader.decode(bytes) { (reader) throws(CodingError) in try reader.readBucketRow() }
+    }
+
+    @Test func `a bucket's row from before there were settings has none`() throws {
+        let id = BucketID(high: 1, low: 2)
+        var writer = ByteWriter()
+        writer.write(UInt8(1))
+        writer.write(UInt8(0))
+        writer.write(id)
+        writer.write(number: 7)
+        writer.write(number: 8)
+        var row = BucketRow(id: id, createdMilliseconds: 8)
+        row.generation = 7
+        #expect(try bucketRow(writer.bytes) == row)
+        #expect(RowContent.bucket(row).encoded.first == 3)
+        // Format 2 is of a program that this one does not know.
+        #expect(throws: CodingError.unknown(tag: 2)) { try bucketRow([2] + writer.bytes[1...]) }
+    }
+
+    @Test func `settings beyond their bound do not decode, and are known to be so before`() throws {
+        var row = BucketRow(id: BucketID(high: 1, low: 2), createdMilliseconds: 8)
+        row.settings.tags = (0..<50).map {
+            ObjectTag(key: "\($0)", value: String(repeating: "v", count: 300))
+        }
+        #expect(row.settings.isWithinBounds)
+        #expect(try bucketRow(RowContent.bucket(row).encoded) == row)
+        row.settings.cors = (0..<20).map { number in
+            CORSRule(
+                origins: [String(repeating: "\(number % 10)", count: 200)], methods: .get)
+        }
+        #expect(!row.settings.isWithinBounds)
+        #expect(throws: CodingError.self) { try bucketRow(RowContent.bucket(row).encoded) }
+    }
+
+    @Test func `a bucket's row that was cut or changed throws, or is another one`() throws {
+        var sample = SampleRows(generator: SplitMix(state: 5))
+        for _ in 0..<50 {
+            var row = BucketRow(id: BucketID(high: 1, low: 2), createdMilliseconds: 8)
+            row.settings = sample.settings()
+            let bytes = RowContent.bucket(row).encoded
+            for end in 0..<bytes.count {
+                #expect(throws: CodingError.self) { try bucketRow(Array(bytes[..<end])) }
+            }
+            for place in 0..<bytes.count {
+                var other = bytes
+                other[place] ^= UInt8(1 << sample.below(8))
+                do { _ = try bucketRow(other) } catch { continue }
+            }
         }
     }
 

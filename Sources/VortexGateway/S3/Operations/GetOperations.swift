@@ -5,7 +5,7 @@ internal import VortexCore
 extension S3Handler {
     func getObject(_ call: S3Call, isHead: Bool) async throws(S3Error) -> Response {
         let (bucket, key) = (try call.bucket(), try call.key())
-        try call.require(.read, bucket: bucket, key: key)
+        try await requireRead(call, .read, bucket: bucket, key: key)
         let found = try await found(bucket, key, try call.version())
         let version = found.version
         let modified = Int64(version.modifiedMilliseconds / 1_000)

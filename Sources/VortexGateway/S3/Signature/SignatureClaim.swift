@@ -141,7 +141,7 @@ struct SignatureClaim: Hashable, Sendable {
     }
 
     /// `ID/date/region/service/terminator`; an id may have slashes of its own.
-    private static func credential(_ text: Substring) -> (String, SigningScope)? {
+    static func credential(_ text: Substring) -> (String, SigningScope)? {
         let pieces = text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
             .map { Substring($0) }
         guard pieces.count >= 5, let scope = SigningScope(pieces.suffix(4)) else { return nil }
