@@ -153,8 +153,8 @@ extension ClusterNode {
         }
     }
 
-    /// Changes the row, under a new generation; `change` says whether it has. To be announced before
-    /// it is acknowledged.
+    /// Changes the row, under a new generation; `change` says whether it has. To be announced
+    /// before it is acknowledged.
     func changeRow(
         ofBucket name: String, _ change: (inout BucketRow) throws(ClusterError) -> Bool
     ) async throws(ClusterError) -> BucketRow {

@@ -43,15 +43,18 @@ public struct BucketRow: Hashable, Sendable {
 }
 
 extension ByteWriter {
-    /// Format 3: versioning, and the settings behind their length. Format 2 ended before these,
-    /// format 1 before both.
+    /// Format 2 adds versioning, format 3 the settings behind their length; each where there is
+    /// something to say.
     public mutating func write(_ row: BucketRow) {
-        write(UInt8(3))
+        let hasSettings = row.settings != BucketSettings()
+        let format: UInt8 = hasSettings ? 3 : row.versioning == .off ? 1 : 2
+        write(format)
         write(row.state.rawValue)
         write(row.id)
         write(number: row.generation)
         write(number: row.createdMilliseconds)
-        write(row.versioning.rawValue)
+        if format > 1 { write(row.versioning.rawValue) }
+        guard hasSettings else { return }
         var settings = ByteWriter(reserving: 64)
         settings.write(row.settings)
         write(string: settings.bytes)
