@@ -67,6 +67,15 @@ struct S3Error: Error, Sendable, Hashable {
             [Detail(name: .header, value: what)])
     }
 
+    /// Of 412: the header whose condition did not hold, of these the first that the request has.
+    static func condition(
+        _ names: [String], _ prefix: String, _ headers: HeaderFields
+    ) -> S3Error {
+        let name = names.first { headers[prefix + $0] != nil }
+        let details = name.map { [Detail(name: .condition, value: prefix + $0)] } ?? []
+        return S3Error(.preconditionFailed, nil, details)
+    }
+
     /// Without characters that XML has no spelling for: the document must be one.
     private static func shown(_ text: String) -> String {
         String(

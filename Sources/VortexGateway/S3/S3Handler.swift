@@ -148,6 +148,14 @@ final class S3Handler: Sendable {
         guard error.code != .notModified else {
             return Response(status: 304, headers: error.headers.map { ($0.name, $0.value) })
         }
+        var error = error
+        if error.code == .preconditionFailed, error.details.isEmpty {
+            // Where both of a kind are there, the tag goes before the time (RFC 9110, 13.2.2).
+            error.details =
+                S3Error.condition(
+                    ["If-Match", "If-Unmodified-Since", "If-None-Match"], "", head.headers
+                ).details
+        }
         let path = head.target.prefix { $0 != "?" }
         let document = error.document(resource: String(path), requestID: head.requestID)
         var response = Response.xml(document, status: error.code.status)

@@ -17,6 +17,8 @@ enum S3Headers {
         "x-amz-source-expected-bucket-owner", "x-amz-checksum-type", "x-amz-mp-object-size",
         "x-amz-copy-source-range", "x-amz-object-attributes", "x-amz-max-parts",
         "x-amz-part-number-marker", "x-amz-tagging", "x-amz-tagging-directive", "x-amz-acl",
+        // Amazon's SDK for C++ says which date of the interface it was made for.
+        "x-amz-api-version",
     ]
 
     /// Understood with one value, which asks for what is done anyway.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from clients.files import write_job
+from clients.files import ROWS, write_job
 from clients.store import Store
 from keyed import keyed_cluster
 
@@ -32,3 +32,26 @@ def back(scratch):
     path = scratch / "back"
     path.mkdir()
     return path
+
+
+@pytest.fixture
+def bucket(store, request):
+    """A bucket of the test's own, emptied afterwards."""
+    name = request.node.name.replace("_", "-")
+    client = store.client()
+    client.create_bucket(Bucket=name)
+    yield name
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=name):
+        keys = [{"Key": one["Key"]} for one in page.get("Contents", [])]
+        assert not keys or "Errors" not in client.delete_objects(Bucket=name, Delete={"Objects": keys})
+    client.delete_bucket(Bucket=name)
+    store.assert_gone(name)
+
+
+@pytest.fixture
+def table():
+    """Rows for a Parquet file of some MiB."""
+    import pyarrow
+    return pyarrow.table({
+        "number": range(ROWS), "half": [number / 2 for number in range(ROWS)],
+        "group": [f"g{number % 7}" for number in range(ROWS)]})

@@ -6,6 +6,8 @@ from pathlib import Path
 
 # Above what any client here sends in one request: 5 MiB to 16 MiB, rclone's 200 MiB is set lower.
 IN_PARTS_BYTES = 21_000_000
+# Of a table.
+ROWS = 400_000
 SIZES = [
     ("empty", 0), ("small.txt", 3), ("ünï+cödé &.bin", 70_000), ("sub/a b/large.bin", 5_000_000),
     ("sub/in parts.bin", IN_PARTS_BYTES), ("sub/many/0", 1), ("sub/many/1", 1), ("sub/many/2", 1)]

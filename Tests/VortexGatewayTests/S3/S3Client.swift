@@ -100,6 +100,10 @@ struct S3Client {
 
 extension Reply {
     /// The code of an S3 error.
+    /// The header whose condition did not hold, as the error's document says.
+    var condition: String? {
+        do { return try XMLElement.parse(body).value("Condition") } catch { return nil }
+    }
     var code: String? {
         guard self["Content-Type"] == "application/xml", status >= 400 else { return nil }
         do { return try XMLElement.parse(body).value("Code") } catch { return nil }

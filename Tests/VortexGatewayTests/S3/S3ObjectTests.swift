@@ -165,10 +165,12 @@ struct S3ObjectTests {
             other[1].1 = "i2"
             let lost = try await gateway.send("PUT", "/bucket/key", other, body: "x")
             #expect(lost.status == 412 && lost.code == "PreconditionFailed")
+            #expect(lost.condition == "If-None-Match")
             let tag = "\"\(Self.digest)\""
             let update = [("If-Match", tag)]
             #expect(try await gateway.send("PUT", "/bucket/key", update, body: "y").status == 200)
-            #expect(try await gateway.send("PUT", "/bucket/key", update, body: "z").status == 412)
+            let late = try await gateway.send("PUT", "/bucket/key", update, body: "z")
+            #expect(late.status == 412 && late.condition == "If-Match")
             #expect(try await gateway.send("DELETE", "/bucket/key", update).status == 412)
             #expect(try await gateway.send("GET", "/bucket/key").text == "y")
             #expect(
@@ -190,6 +192,7 @@ struct S3ObjectTests {
             ] {
                 let reply = try await gateway.send("GET", "/bucket/key", [(header, value)])
                 #expect(reply.status == status, "\(header): \(value)")
+                if status == 412 { #expect(reply.condition == header) }
             }
         }
     }
@@ -211,9 +214,8 @@ struct S3ObjectTests {
             #expect(replaced["x-amz-meta-n"] == nil && replaced["x-amz-meta-m"] == "2")
             #expect(try await copy("/bucket/a%2Bb", []).code == "InvalidRequest")
             #expect(try await copy("/bucket/a%2Bb", replace).status == 200)
-            #expect(
-                try await copy("/bucket/c", [("x-amz-copy-source-if-match", "\"a\"")]).status
-                    == 412)
+            let failed = try await copy("/bucket/c", [("x-amz-copy-source-if-match", "\"a\"")])
+            #expect(failed.status == 412 && failed.condition == "x-amz-copy-source-If-Match")
             #expect(
                 try await copy("/bucket/c", [("x-amz-metadata-directive", "MOVE")]).code
                     == "InvalidArgument")
@@ -225,6 +227,33 @@ struct S3ObjectTests {
                     "PUT", "/bucket/c", [("x-amz-copy-source", source)], body: "")
                 #expect(reply.code == code, "\(source)")
             }
+        }
+    }
+
+    @Test func `a plus in the name of what is copied is a space, as in a form`() async throws {
+        try await run { gateway in
+            for (key, body) in [("a%20b", "space"), ("a%2Bb", "plus")] {
+                _ = try await gateway.send("PUT", "/bucket/\(key)", body: body)
+            }
+            for (source, body) in [
+                ("a+b", "space"), ("a%20b", "space"), ("a b", "space"), ("a%2Bb", "plus"),
+            ] {
+                let headers = [("x-amz-copy-source", "bucket/\(source)")]
+                let copied = try await gateway.send("PUT", "/bucket/copy", headers, body: "")
+                #expect(copied.status == 200, "\(source)")
+                #expect(try await gateway.send("GET", "/bucket/copy").text == body, "\(source)")
+            }
+        }
+    }
+
+    @Test func `a client may say which date of the interface it was made for`() async throws {
+        try await run { gateway in
+            let dated = [("x-amz-api-version", "2006-03-01")]
+            let head = try await gateway.send("HEAD", "/bucket", dated)
+            #expect(head.status == 200)
+            let unknown = [("x-amz-api-versions", "2006-03-01")]
+            let refused = try await gateway.send("GET", "/bucket", unknown)
+            #expect(refused.code == "NotImplemented")
         }
     }
 

@@ -170,6 +170,17 @@ struct SignatureTests {
         try Self.verify(example, hosts: ["inner:8080", "examplebucket.s3.amazonaws.com"])
     }
 
+    @Test func `a host may be signed without its port, and no other host by that`() throws {
+        let example = Self.examples[0]
+        try Self.verify(example, hosts: ["examplebucket.s3.amazonaws.com:9000"])
+        for host in [
+            "examplebucket.s3.amazonaws.com:", "examplebucket.s3.amazonaws.com:a",
+            "examplebucket.s3.amazonaws.com:80:80", "other.s3.amazonaws.com:9000", ":9000",
+        ] {
+            #expect(throws: SignatureError.mismatch) { try Self.verify(example, hosts: [host]) }
+        }
+    }
+
     @Test(
         arguments: [
             (["x-amz-date": "20130524T001501Z"], SignatureError.skewed),

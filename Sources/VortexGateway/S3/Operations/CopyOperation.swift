@@ -106,6 +106,8 @@ extension S3Handler {
         }
     }
 
+    private static let source = "x-amz-copy-source-"
+
     /// The conditions on what is copied: any that fails is 412, never 304.
     private func checkSource(
         _ version: ObjectVersion, _ headers: HeaderFields
@@ -120,7 +122,12 @@ extension S3Handler {
             .flatMap { HTTPDate.seconds($0, nowSeconds: now) }
         let modified = Int64(version.modifiedMilliseconds / 1_000)
         let outcome = conditions.outcome(etag: version.etag, modifiedSeconds: modified)
-        guard outcome == .proceed else { throw S3Error(.preconditionFailed) }
+        switch outcome {
+        case .proceed: return
+        case .failed: throw .condition(["If-Match", "If-Unmodified-Since"], Self.source, headers)
+        case .notModified:
+            throw .condition(["If-None-Match", "If-Modified-Since"], Self.source, headers)
+        }
     }
 }
 
@@ -134,7 +141,8 @@ struct CopySource: Sendable, Hashable {
         let (path, query) = Self.split(text)
         let decoded: [UInt8]
         do throws(RequestError) {
-            decoded = try PercentCoding.decode(Array(path.utf8)[...], plusIsSpace: false)
+            // As in a form: s5cmd writes a space as +, and rclone encodes + lest it become one.
+            decoded = try PercentCoding.decode(Array(path.utf8)[...], plusIsSpace: true)
         } catch { throw Self.malformed(text) }
         let bare = decoded.first == UInt8(ascii: "/") ? decoded.dropFirst() : decoded[...]
         guard let slash = bare.firstIndex(of: UInt8(ascii: "/")),

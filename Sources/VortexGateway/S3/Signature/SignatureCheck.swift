@@ -36,7 +36,7 @@ struct SignatureCheck {
         try checkSigned(claim)
         var tried: [[UInt8]] = []
         for spelling in Spelling.allCases {
-            for host in hosts {
+            for host in hosts + hosts.compactMap(Self.withoutPort) {
                 let canonical = canonical(claim, spelling, host: host)
                 if tried.contains(canonical) { continue }
                 tried.append(canonical)
@@ -44,6 +44,15 @@ struct SignatureCheck {
             }
         }
         throw .mismatch
+    }
+
+    /// Some clients (git-annex) send the port and do not sign it. It names nothing: no bucket, no
+    /// key, so that nothing is let in which the secret's owner did not sign.
+    private static func withoutPort(_ host: String) -> String? {
+        guard let colon = host.lastIndex(of: ":"), colon > host.startIndex else { return nil }
+        let port = host[host.index(after: colon)...]
+        guard !port.isEmpty, port.allSatisfy({ $0.isASCII && $0.isNumber }) else { return nil }
+        return String(host[..<colon])
     }
 
     /// What is not signed could be anybody's: the host, and every header that changes what S3 does.
