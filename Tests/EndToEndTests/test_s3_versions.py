@@ -6,20 +6,16 @@ import threading
 import botocore.exceptions
 import pytest
 
-from cluster import remove
-from test_s3_cluster import KEY, SECRET, KeyedCluster, client
+from keyed import KEY, SECRET, keyed_cluster
+from test_s3_cluster import client
 
 NO_VERSION = "0" * 32
 
 
 @pytest.fixture(scope="module")
 def keyed(run_directory):
-    directory = run_directory / "s3-versions"
-    with pytest.MonkeyPatch.context() as patch, KeyedCluster(directory, ["--auth", "keys"]) as cluster:
-        patch.setenv("VORTEX_ACCESS_KEY", KEY)
-        patch.setenv("VORTEX_SECRET_KEY", SECRET)
-        yield cluster.start(3)
-    remove(directory)
+    with keyed_cluster(run_directory / "s3-versions") as cluster:
+        yield cluster
 
 
 @pytest.fixture

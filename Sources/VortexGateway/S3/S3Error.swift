@@ -71,7 +71,7 @@ struct S3Error: Error, Sendable, Hashable {
     static func condition(
         _ names: [String], _ prefix: String, _ headers: HeaderFields
     ) -> S3Error {
-        let name = names.first { headers[prefix + $0] != nil }
+        let name = names.first { headers[(prefix + $0).lowercased()] != nil }
         let details = name.map { [Detail(name: .condition, value: prefix + $0)] } ?? []
         return S3Error(.preconditionFailed, nil, details)
     }
