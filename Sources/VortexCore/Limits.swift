@@ -13,15 +13,26 @@ public enum Limits {
     /// 1,000 members is the largest.
     public static let wireHeadBytesMax = 8 << 20
 
+    /// A page of rows that one node tells another ends behind so much of them: it and one more row,
+    /// which has at most `rowBytesMax`, are far from `wireHeadBytesMax`.
+    public static let listAnswerBytesMax = 2 << 20
+
     public static let keyBytesMax = 1_024
     public static let bucketNameBytes = 3...63
     /// Content headers and user metadata of one version together.
     public static let metadataBytesMax = 8_192
+    /// The condition of a put with a longer body is looked at before the body is read, too.
+    public static let earlyCheckBytesMin: UInt64 = 64 << 10
     /// Tags of one object, and the bytes of a key or a value: 256 characters.
     public static let tagsMax = 10
     public static let tagTextBytesMax = 1_024
-    /// Newest versions kept in an object's row; older ones move to page rows.
-    public static let versionsPerRowMax = 64
+    /// Everything that is set of one bucket, encoded.
+    public static let bucketSettingsBytesMax = 16 << 10
+    public static let bucketTagsMax = 50
+    public static let corsRulesMax = 100
+    /// Versions of one object, delete markers among them: all are in its row, of which every change
+    /// rewrites all, so that a thousand are as many as a change can carry.
+    public static let versionsPerRowMax = 1_000
     public static let openUploadsPerRowMax = 64
     /// Answers owed to idempotent retries, per row, and for how long.
     public static let answersPerRowMax = 16
@@ -54,4 +65,7 @@ public enum Limits {
     public static let recordBytesMax = 4 << 20
     /// A row's encoded value; what does not fit is refused before it is journaled.
     public static let rowBytesMax = 1 << 20
+    /// Of which a row with versions leaves so many free of them, for its open uploads and answers:
+    /// versions can always be deleted.
+    public static let rowReserveBytes = 16 << 10
 }

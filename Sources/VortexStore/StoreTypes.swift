@@ -75,7 +75,8 @@ public struct RowEffects: Hashable, Sendable {
     public var milliseconds: UInt64
     /// Blobs that the old value named and the new one does not: candidates for collecting.
     public var unnamed: [BlobID]
-    /// What the row holds from now on (not the difference): visible objects and their bytes.
+    /// What the row holds from now on (not the difference): visible objects, and the bytes of all
+    /// versions.
     public var objects: UInt32
     public var bytes: UInt64
     public init(milliseconds: UInt64, unnamed: [BlobID], objects: UInt32, bytes: UInt64) {

@@ -127,7 +127,8 @@ class Bench:
         program = self.directory / "load"
         if not program.exists():
             compiler = shutil.which("cc") or shutil.which("clang")
-            subprocess.run([compiler, "-O2", "-o", program, Path(__file__).with_name("load.c")], check=True)
+            subprocess.run([compiler, "-O2", "-o", program, Path(__file__).with_name("load.c"), "-lcrypto"],
+                           check=True)
         done = subprocess.run([str(program), *map(str, words)], capture_output=True, text=True)
         if done.returncode != 0:
             raise SystemExit(f"load {' '.join(map(str, words))}: {done.returncode} {done.stderr[-2000:]}")

@@ -1,6 +1,7 @@
 // Load for the benchmark: the same requests, by the same few lines, for every server it is pointed at.
 //
 //   load http PORT PATH get|put SIZE CONNECTIONS SECONDS KEYS   keep-alive HTTP/1.1 on 127.0.0.1, epoll, one thread
+//   load http ... ID:SECRET signed|unsigned                      the same, by Signature Version 4, with and without the body
 //   load disk FILE BYTES BATCH COUNT                             appends BATCH x BYTES, then fdatasync, COUNT times
 //
 // PATH has one %d, which is replaced by a key number below KEYS. Prints one JSON object. Latencies are of whole requests.
@@ -18,6 +19,8 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "sign.h"
 
 static double now(void) {
   struct timespec t;
@@ -47,7 +50,7 @@ static char *random_bytes(size_t size) {
 
 typedef struct {
   int fd;
-  char head[1024];       // of the request
+  char head[2048];       // of the request
   size_t head_size, sent;  // sent: of head and body together
   char answer[8192];     // the head of the answer
   size_t answer_size;
@@ -66,9 +69,11 @@ static size_t latency_count, latency_room;
 static void begin(Connection *c) {
   char target[512];
   snprintf(target, sizeof target, path, (int)(next() % keys));
-  c->head_size = puts_
-      ? snprintf(c->head, sizeof c->head, "PUT %s HTTP/1.1\r\nHost: v\r\nContent-Length: %zu\r\n\r\n", target, size)
-      : snprintf(c->head, sizeof c->head, "GET %s HTTP/1.1\r\nHost: v\r\n\r\n", target);
+  char length[64] = "", signature[SIGNATURE_BYTES] = "";
+  if (puts_) snprintf(length, sizeof length, "Content-Length: %zu\r\n", size);
+  const char *method = puts_ ? "PUT" : "GET";
+  if (signer.secret) sign(signature, method, target);
+  c->head_size = snprintf(c->head, sizeof c->head, "%s %s HTTP/1.1\r\nHost: v\r\n%s%s\r\n", method, target, length, signature);
   c->sent = c->answer_size = 0;
   c->rest = -1;
   c->begin = now();
@@ -166,7 +171,7 @@ static double percentile(double share) {
   return latency_count ? latencies[(size_t)(share * (latency_count - 1))] * 1e6 : 0;
 }
 
-static int http(char **argument) {
+static int http(char **argument, int is_signed) {
   port = atoi(argument[0]);
   path = argument[1];
   puts_ = !strcmp(argument[2], "put");
@@ -175,6 +180,7 @@ static int http(char **argument) {
   double seconds = atof(argument[5]);
   keys = atoi(argument[6]);
   body = random_bytes(size ? size : 1);
+  if (is_signed) sign_with(argument[7], !strcmp(argument[8], "signed"), body, puts_ ? size : 0);
   Connection *connections = calloc(count, sizeof *connections);
   int poller = epoll_create1(EPOLL_CLOEXEC), open = count;
   double start = now(), end = start + seconds;
@@ -243,8 +249,8 @@ static int disk(char **argument) {
 }
 
 int main(int count, char **argument) {
-  if (count == 9 && !strcmp(argument[1], "http")) return http(argument + 2);
+  if ((count == 9 || count == 11) && !strcmp(argument[1], "http")) return http(argument + 2, count == 11);
   if (count == 6 && !strcmp(argument[1], "disk")) return disk(argument + 2);
-  fprintf(stderr, "usage: load http PORT PATH get|put SIZE CONNECTIONS SECONDS KEYS | load disk FILE BYTES BATCH COUNT\n");
+  fprintf(stderr, "usage: load http PORT PATH get|put SIZE CONNECTIONS SECONDS KEYS [ID:SECRET signed|unsigned] | load disk FILE BYTES BATCH COUNT\n");
   return 2;
 }

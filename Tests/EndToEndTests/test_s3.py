@@ -207,7 +207,6 @@ def test_what_is_not_there_is_not_implemented(s3, s3_bucket):
     for call in [lambda: s3.get_bucket_policy(Bucket=s3_bucket),
                  lambda: s3.create_multipart_upload(Bucket=s3_bucket, Key="k", ACL="public-read"),
                  lambda: s3.put_object(Bucket=s3_bucket, Key="k", Body=b"", StorageClass="GLACIER"),
-                 lambda: s3.get_object(Bucket=s3_bucket, Key="k", VersionId="1"),
                  lambda: s3.put_object(Bucket=s3_bucket, Key="k", Body=b"", ACL="public-read")]:
         with pytest.raises(botocore.exceptions.ClientError) as error:
             call()

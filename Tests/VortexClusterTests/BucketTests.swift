@@ -1,7 +1,8 @@
 import Testing
-import VortexCluster
 import VortexCore
 import VortexStore
+
+@testable import VortexCluster
 
 @Suite struct BucketTests {
     @Test func `a bucket is made once, and its id stays`() async throws {
@@ -89,6 +90,136 @@ import VortexStore
                 #expect(try await site.list().page.keys.count == puts)
             }
         }
+    }
+
+    /// A refusal that `changeBucket` gives back.
+    private struct No: Error, Equatable {}
+
+    @Test func `settings change under a new generation, and old gateways' puts are refused`()
+        async throws
+    {
+        try await withNode { site in
+            var settings = BucketSettings()
+            settings.access = .publicRead
+            let made = try await site.node.createBucket(Site.bucket, settings: settings).bucket
+            #expect(try await site.node.bucketSettings(Site.bucket) == settings)
+            let again = try await site.node.createBucket(Site.bucket)
+            #expect(!again.created && again.bucket == made)
+            #expect(try await site.node.bucketSettings(Site.bucket).isPublicRead)
+            let refused: No? = try await site.node.changeBucket(Site.bucket) { settings in
+                settings.access = .private
+                return No()
+            }
+            #expect(refused == No())
+            #expect(try await site.node.bucket(Site.bucket) == made)
+            let refusal: No? = try await site.node.changeBucket(Site.bucket) {
+                $0.access = .private
+                return nil
+            }
+            #expect(refusal == nil)
+            #expect(try await site.node.bucketSettings(Site.bucket) == BucketSettings())
+            let changed = try await site.node.bucket(Site.bucket)
+            #expect(changed.generation == made.generation + 1 && changed.id == made.id)
+            let owner = site.node.coordinator.owner
+            #expect(try owner.generations.current(of: made.id) == changed.generation)
+            // The same once more is no change, and pushed all the same.
+            let same: No? = try await site.node.changeBucket(Site.bucket) {
+                $0.access = .private
+                return nil
+            }
+            #expect(same == nil)
+            #expect(try await site.node.bucket(Site.bucket) == changed)
+            try await site.put("key", [1])
+        }
+    }
+
+    @Test func `settings that are too large, or of no bucket, change nothing`() async throws {
+        try await withNode { site in
+            try await site.makeBucket()
+            var large = BucketSettings()
+            large.tags = (0..<50).map {
+                ObjectTag(key: "\($0)", value: String(repeating: "v", count: 400))
+            }
+            let settings = large
+            for name in [Site.bucket, "missing"] {
+                let error = await failure { () async throws(ClusterError) in
+                    let refusal: No? = try await site.node.changeBucket(name) {
+                        $0 = settings
+                        return nil
+                    }
+                    #expect(refusal == nil)
+                }
+                #expect(error == (name == "missing" ? .noSuchBucket : .settingsTooLarge))
+            }
+            let error = await failure { () async throws(ClusterError) in
+                _ = try await site.node.createBucket("other", settings: settings)
+            }
+            #expect(error == .settingsTooLarge)
+            #expect(try await site.node.bucketSettings(Site.bucket) == BucketSettings())
+        }
+    }
+
+    @Test func `settings another gateway changed are known after five seconds`() async throws {
+        try await withNode { site in
+            try await site.makeBucket()
+            #expect(try await site.node.bucketSettings(Site.bucket).isPublicRead == false)
+            let key = try ClusterNode.bucketKey(Site.bucket)
+            try await site.node.coordinator.change(.init(key: key, id: site.node.newChange())) {
+                (found) throws(ClusterError) -> Coordinator.Computed<Void> in
+                guard var row = ClusterNode.bucket(in: found) else { throw .noSuchBucket }
+                row.settings.access = .publicRead
+                return .write(.bucket(row), bodies: [], ())
+            }
+            #expect(try await site.node.bucketSettings(Site.bucket).isPublicRead == false)
+            site.clock.move(milliseconds: KnownBuckets.settingsMilliseconds)
+            #expect(try await site.node.bucketSettings(Site.bucket).isPublicRead)
+        }
+    }
+
+    @Test func `a page of buckets fits a frame, whatever their rows hold`() async throws {
+        try await withNode { site in
+            var settings = BucketSettings()
+            settings.tags = (0..<50).map {
+                ObjectTag(key: "\($0)", value: String(repeating: "v", count: 320))
+            }
+            #expect(settings.encodedBytes > 15_000)
+            let names = (0..<700).map { "bucket-\(1_000 + $0)" }
+            for name in names {
+                _ = try await site.node.createBucket(name, settings: settings)
+            }
+            var question = ListQuestion(
+                bucket: .zero, generation: .max, from: [], prefix: [], delimiter: [],
+                limit: ListQuestion.limitMax)
+            question.wantsValues = true
+            let answer = try site.node.coordinator.owner.list(question).get()
+            #expect(answer.isCut && answer.rows.count > 100)
+            #expect(answer.encoded.count < Limits.wireHeadBytesMax / 2)
+            var found: [String] = []
+            var after: String?
+            repeat {
+                let page = try await site.node.buckets(after: after, limit: 1_000)
+                found += page.buckets.map(\.name)
+                after = page.next
+            } while after != nil
+            #expect(found == names)
+        }
+    }
+
+    @Test func `what is kept of settings is bounded in bytes, and a name has one entry`() {
+        let known = KnownBuckets()
+        var settings = BucketSettings()
+        settings.tags = (0..<50).map {
+            ObjectTag(key: "\($0)", value: String(repeating: "v", count: 320))
+        }
+        for _ in 0..<1_000 { known.remember(settings, of: "one", since: 10) }
+        #expect(known.settings("one", now: 5_009) == settings)
+        #expect(known.settings("one", now: 5_010) == nil)
+        for number in 0..<400 { known.remember(settings, of: "\(number)", since: 10) }
+        // 400 of 16 KiB are more than are kept.
+        #expect(known.settings("one", now: 10) == nil)
+        known.forget("399")
+        #expect(known.settings("399", now: 10) == nil)
+        #expect(known.settings("398", now: 10) == settings)
     }
 
     @Test func `buckets are listed in order, in pages`() async throws {

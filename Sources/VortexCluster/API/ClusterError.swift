@@ -6,6 +6,10 @@ public enum ClusterError: Error, Hashable, Sendable {
     case invalidBucketName
     case invalidKey
     case noSuchObject
+    /// The object has no version of that name.
+    case noSuchVersion
+    /// The object has as many versions as its row takes; deleting some makes room.
+    case tooManyVersions
     case noSuchUpload
     /// The open upload was removed (it was idle, or aborted) before its commit; nothing was stored.
     case uploadExpired
@@ -15,6 +19,8 @@ public enum ClusterError: Error, Hashable, Sendable {
     case offsetMismatch(expected: UInt64)
     case tooLarge(limitBytes: UInt64)
     case metadataTooLarge
+    /// All that is set of the bucket would have more than `Limits.bucketSettingsBytesMax` together.
+    case settingsTooLarge
     case tooManyUploads
     /// Another request appends to or completes this upload right now.
     case uploadBusy

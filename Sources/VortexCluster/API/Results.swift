@@ -8,11 +8,16 @@ public struct BucketInfo: Hashable, Sendable {
     public var id: BucketID
     public var createdMilliseconds: UInt64
     public var generation: UInt64
-    public init(name: String, id: BucketID, createdMilliseconds: UInt64, generation: UInt64) {
+    public var versioning: Versioning
+    public init(
+        name: String, id: BucketID, createdMilliseconds: UInt64, generation: UInt64,
+        versioning: Versioning
+    ) {
         self.name = name
         self.id = id
         self.createdMilliseconds = createdMilliseconds
         self.generation = generation
+        self.versioning = versioning
     }
 }
 
@@ -34,6 +39,8 @@ public struct PutResult: Hashable, Sendable {
     public var created: Bool
     /// The first answer to this idempotency key, given again; nothing was written.
     public var replayed: Bool
+    /// The bucket keeps versions, or has.
+    public var isVersioned = false
     public init(version: ObjectVersion, created: Bool, replayed: Bool) {
         self.version = version
         self.created = created
@@ -41,12 +48,32 @@ public struct PutResult: Hashable, Sendable {
     }
 }
 
+/// A version as it was found; perhaps a delete marker.
+public struct FoundVersion: Hashable, Sendable {
+    public var version: ObjectVersion
+    /// The bucket keeps versions, or has.
+    public var isVersioned: Bool
+    public init(version: ObjectVersion, isVersioned: Bool) {
+        self.version = version
+        self.isVersioned = isVersioned
+    }
+}
+
 public struct DeleteResult: Hashable, Sendable {
     public var existed: Bool
     public var replayed: Bool
-    public init(existed: Bool, replayed: Bool) {
+    /// The delete marker that was made, or the version that was to be removed; nil where the bucket
+    /// keeps no versions.
+    public var version: VersionName?
+    /// Whether that is, or was, a delete marker.
+    public var isMarker: Bool
+    public init(
+        existed: Bool, replayed: Bool, version: VersionName? = nil, isMarker: Bool = false
+    ) {
         self.existed = existed
         self.replayed = replayed
+        self.version = version
+        self.isMarker = isMarker
     }
 }
 

@@ -1,37 +1,40 @@
-internal import VortexCore
+public import VortexCore
 internal import VortexStore
 
 /// Buckets are rows of the system's bucket, under their names.
 extension ClusterNode {
-    private static func key(_ name: String) throws(ClusterError) -> RowKey {
+    static func bucketKey(_ name: String) throws(ClusterError) -> RowKey {
         guard BucketRow.isValid(name: name) else { throw .invalidBucketName }
         return RowKey(bucket: .zero, key: Array(name.utf8))
     }
 
-    private static func row(_ content: RowContent) -> BucketRow? {
+    static func bucket(in content: RowContent) -> BucketRow? {
         if case .bucket(let row) = content { row } else { nil }
     }
 
-    private static func info(_ name: String, _ row: BucketRow) -> BucketInfo {
+    static func info(_ name: String, _ row: BucketRow) -> BucketInfo {
         BucketInfo(
             name: name, id: row.id, createdMilliseconds: row.createdMilliseconds,
-            generation: row.generation)
+            generation: row.generation, versioning: row.versioning)
     }
 
-    /// Gives the bucket there is, or makes it.
-    public func createBucket(_ name: String) async throws(ClusterError)
-        -> (bucket: BucketInfo, created: Bool)
-    {
-        let key = try Self.key(name)
-        if let row = Self.row(try await coordinator.read(key)), row.state == .open {
+    /// Gives the bucket there is, with the settings it has, or makes it with these.
+    public func createBucket(
+        _ name: String, settings: BucketSettings = BucketSettings()
+    ) async throws(ClusterError) -> (bucket: BucketInfo, created: Bool) {
+        let key = try Self.bucketKey(name)
+        guard settings.isWithinBounds else { throw .settingsTooLarge }
+        if let row = Self.bucket(in: try await coordinator.read(key)), row.state == .open {
             return (Self.info(name, row), false)
         }
-        let fresh = BucketRow(
+        var made = BucketRow(
             id: BucketID(high: entropy.next() | 1, low: entropy.next()),
             createdMilliseconds: now)
+        made.settings = settings
+        let fresh = made
         let (row, created) = try await coordinator.change(.init(key: key, id: newChange())) {
             (found) throws(ClusterError) -> Coordinator.Computed<(BucketRow, Bool)> in
-            guard let row = Self.row(found) else {
+            guard let row = Self.bucket(in: found) else {
                 return .write(.bucket(fresh), bodies: [], (fresh, true))
             }
             guard row.state == .open else { throw .busy }
@@ -45,8 +48,8 @@ extension ClusterNode {
     }
 
     /// Read now, and remembered.
-    private func bucketRow(_ name: String) async throws(ClusterError) -> BucketRow {
-        guard let row = Self.row(try await coordinator.read(try Self.key(name))) else {
+    func bucketRow(_ name: String) async throws(ClusterError) -> BucketRow {
+        guard let row = Self.bucket(in: try await coordinator.read(try Self.bucketKey(name))) else {
             knownBuckets.forget(name)
             throw .noSuchBucket
         }
@@ -102,9 +105,9 @@ extension ClusterNode {
     /// Three steps, so that no put slips in: closing, under a new generation that every owner
     /// enforces; a complete listing; the tombstone, or open again.
     public func deleteBucket(_ name: String) async throws(ClusterError) {
-        let key = try Self.key(name)
+        let key = try Self.bucketKey(name)
         // Not worth the trouble; one whose deletion was cut short must open again, though.
-        if let row = Self.row(try await coordinator.read(key)), row.state == .open {
+        if let row = Self.bucket(in: try await coordinator.read(key)), row.state == .open {
             guard try await isEmpty(row.id, row.generation) else { throw .bucketNotEmpty }
         }
         try await delete(name, try await setBucket(key, .closing))
@@ -113,14 +116,14 @@ extension ClusterNode {
     /// Goes on with a deletion that was cut short; throws `.noSuchBucket` where somebody has: there
     /// may be another bucket of that name by now.
     func finishDeleting(_ name: String, _ id: BucketID) async throws(ClusterError) {
-        let closing = try await setBucket(try Self.key(name), .closing) {
+        let closing = try await setBucket(try Self.bucketKey(name), .closing) {
             $0.id == id && $0.state == .closing
         }
         try await delete(name, closing)
     }
 
     private func delete(_ name: String, _ closing: BucketRow) async throws(ClusterError) {
-        let key = try Self.key(name)
+        let key = try Self.bucketKey(name)
         knownBuckets.forget(name)
         try await push(closing)
         guard try await isEmpty(closing.id, closing.generation) else {
@@ -129,7 +132,7 @@ extension ClusterNode {
         }
         try await coordinator.change(.init(key: key, id: newChange())) {
             (found) throws(ClusterError) -> Coordinator.Computed<Void> in
-            guard let row = Self.row(found), row.id == closing.id else {
+            guard let row = Self.bucket(in: found), row.id == closing.id else {
                 return .nothing(.success(()))
             }
             guard row.generation == closing.generation else { throw .busy }
@@ -143,45 +146,31 @@ extension ClusterNode {
     ) async throws(ClusterError) -> BucketRow {
         try await coordinator.change(.init(key: key, id: newChange())) {
             (found) throws(ClusterError) -> Coordinator.Computed<BucketRow> in
-            guard var row = Self.row(found), isMeant(row) else { throw .noSuchBucket }
+            guard var row = Self.bucket(in: found), isMeant(row) else { throw .noSuchBucket }
             row.state = state
             row.generation += 1
             return .write(.bucket(row), bodies: [], row)
         }
     }
 
-    /// From when this returns, a majority of every partition's owners refuses what is made by older
-    /// settings.
-    private func push(_ row: BucketRow) async throws(ClusterError) {
-        for attempt in 0..<Self.pushAttempts {
-            if attempt > 0 { await coordinator.backOff(attempt + 3) }
-            let view = view
-            var told: [NodeID] = []
-            for member in view.members {
-                if try await push(row, to: member, view.epoch) { told.append(member) }
-            }
-            guard view.epoch == self.view.epoch else { continue }
-            let isEnough = view.quorums.allSatisfy { $0.isMet(by: told) }
-            if isEnough { return }
+    /// Changes the row, under a new generation; `change` says whether it has. To be announced
+    /// before it is acknowledged.
+    func changeRow(
+        ofBucket name: String, _ change: (inout BucketRow) throws(ClusterError) -> Bool
+    ) async throws(ClusterError) -> BucketRow {
+        try await coordinator.change(.init(key: try Self.bucketKey(name), id: newChange())) {
+            (found) throws(ClusterError) -> Coordinator.Computed<BucketRow> in
+            guard var row = Self.bucket(in: found) else { throw .noSuchBucket }
+            guard try change(&row) else { return .nothing(.success(row)) }
+            row.generation += 1
+            return .write(.bucket(row), bodies: [], row)
         }
-        throw .noQuorum
     }
 
-    private static let pushAttempts = 4
-
-    private func push(
-        _ row: BucketRow, to member: NodeID, _ epoch: Epoch
-    ) async throws(ClusterError) -> Bool {
-        guard member == node else {
-            return await peers.push(
-                member, row.id, generation: row.generation, epoch: epoch) == nil
-        }
-        guard coordinator.owner.fenced == nil else { return false }
-        do throws(StoreError) {
-            try await coordinator.owner.generations.push(row.id, generation: row.generation)
-        } catch { throw ClusterError(error) }
-        await coordinator.owner.slots.drain(bucket: row.id)
-        return true
+    /// This gateway looks the bucket up again, and owners refuse whoever does not.
+    func announce(_ row: BucketRow, _ name: String) async throws(ClusterError) {
+        knownBuckets.forget(name)
+        try await push(row)
     }
 
     /// No object and no open upload. Throws `.busy` where somebody else changes the bucket.
@@ -218,7 +207,7 @@ extension ClusterNode {
             for row in page.rows {
                 guard let value = row.value, !value.isTombstone else { continue }
                 let key = RowKey(bucket: .zero, key: row.key)
-                guard let bucket = Self.row(try Coordinator.content(value, of: key)) else {
+                guard let bucket = Self.bucket(in: try Coordinator.content(value, of: key)) else {
                     throw .damaged
                 }
                 guard found.count < max(limit, 1) else { return (found, found.last?.name) }

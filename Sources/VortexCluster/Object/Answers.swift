@@ -22,13 +22,15 @@ extension PutResult {
         replaying owed: OwedAnswer, _ key: IdempotencyKey, _ attributes: ObjectAttributes
     ) throws(ClusterError) {
         try key.check(owed)
-        guard case .put(let change, let size, let tag, let modified, let created) = owed.outcome
+        guard
+            case .put(let change, let size, let tag, let modified, let created, let isNull) = owed
+                .outcome
         else { throw .idempotencyMismatch }
-        self.init(
-            version: ObjectVersion(
-                id: change, size: size, tag: tag, modifiedMilliseconds: modified,
-                policy: ClusterNode.policy, attributes: attributes, sha256: nil, body: .empty),
-            created: created, replayed: true)
+        var version = ObjectVersion(
+            id: change, size: size, tag: tag, modifiedMilliseconds: modified,
+            policy: ClusterNode.policy, attributes: attributes, sha256: nil, body: .empty)
+        version.isNull = isNull
+        self.init(version: version, created: created, replayed: true)
     }
 
     func answer(to key: IdempotencyKey, now: UInt64) -> OwedAnswer {
@@ -36,20 +38,23 @@ extension PutResult {
             keyHash: key.keyHash, requestHash: key.requestHash, madeMilliseconds: now,
             outcome: .put(
                 change: version.id, size: version.size, tag: version.tag,
-                modified: version.modifiedMilliseconds, created: created))
+                modified: version.modifiedMilliseconds, created: created,
+                isNull: version.isNull))
     }
 }
 
 extension DeleteResult {
     init(replaying owed: OwedAnswer, _ key: IdempotencyKey) throws(ClusterError) {
         try key.check(owed)
-        guard case .deleted(let existed) = owed.outcome else { throw .idempotencyMismatch }
-        self.init(existed: existed, replayed: true)
+        guard case .deleted(let existed, let version, let isMarker) = owed.outcome else {
+            throw .idempotencyMismatch
+        }
+        self.init(existed: existed, replayed: true, version: version, isMarker: isMarker)
     }
 
     func answer(to key: IdempotencyKey, now: UInt64) -> OwedAnswer {
         OwedAnswer(
             keyHash: key.keyHash, requestHash: key.requestHash, madeMilliseconds: now,
-            outcome: .deleted(existed: existed))
+            outcome: .deleted(existed: existed, version: version, isMarker: isMarker))
     }
 }

@@ -137,12 +137,13 @@ extension ClusterNode {
             where quorum.members.contains(node) && !reports.contains(where: { $0.node == node }) {
                 reports.append((node, .none))
             }
-            let isFolded = !question.delimiter.isEmpty
             if quorum.agreed(reports) == top.accepted {
                 page.rows.append(top)
-            } else if let settled = try await settled(top, question) {
-                page.rows.append(settled)
-            } else if isFolded {
+                continue
+            }
+            let settled = try await settled(top, question)
+            if let settled { page.rows.append(settled) }
+            if !question.delimiter.isEmpty, try !Self.folds(settled, question) {
                 // Others may have passed by what this row stood for: look again behind it.
                 page.next = key + [0]
                 return page
@@ -150,6 +151,13 @@ extension ClusterNode {
         }
         page.next = end.map { $0 + [0] }
         return page
+    }
+
+    private static func folds(
+        _ row: ListedRow?, _ question: ListQuestion
+    ) throws(ClusterError) -> Bool {
+        guard let row else { return false }
+        do throws(CodingError) { return try row.folds(question) } catch { throw .damaged }
     }
 
     /// A row on which its owners differ: a read decides. nil: there is nothing.

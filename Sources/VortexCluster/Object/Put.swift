@@ -32,7 +32,10 @@ extension ClusterNode {
                 condition: condition, idempotency: idempotency, expectedBytes: expectedBytes)
             try Self.checkSize(order)
             try self.admitSpace(expectedBytes ?? 0)
-            guard condition != .none else { return }
+            // A small body is here as soon as its condition is decided.
+            guard condition != .none, expectedBytes ?? .max > Limits.earlyCheckBytesMin else {
+                return
+            }
             let row = try await self.readObject(order.key, generation: info.generation)
             try Self.check(order, on: row, now: self.now)
         }
@@ -178,7 +181,8 @@ extension ClusterNode {
             sha256: nil, body: body)
         version.checksum = source.checksum
         let change = Coordinator.Change(
-            key: order.key, id: id, generation: order.bucket.generation)
+            key: order.key, id: id, generation: order.bucket.generation,
+            looksFirst: order.condition != .none)
         return try await coordinator.change(change) {
             (found) throws(ClusterError) -> Coordinator.Computed<PutResult> in
             var row = try Self.object(found)
@@ -186,16 +190,14 @@ extension ClusterNode {
                 throw .uploadExpired
             }
             if let answerKey, let owed = row.answer(for: answerKey.keyHash, now: now) {
-                let replay = try PutResult(replaying: owed, answerKey, order.attributes)
+                var replay = try PutResult(replaying: owed, answerKey, order.attributes)
+                replay.isVersioned = order.bucket.isVersioned
                 // The upload's name goes, the version of the first time stays.
                 return blob == nil
                     ? .nothing(.success(replay)) : .write(.object(row), bodies: [], replay)
             }
             try Self.check(order, on: row, now: now)
-            version.modifiedMilliseconds = row.nextModified(now)
-            let result = PutResult(
-                version: version, created: row.visible == nil, replayed: false)
-            row.replace(with: version, generation: order.bucket.generation)
+            let result = try row.add(&version, in: order.bucket, now: now)
             if let answerKey { row.owe(result.answer(to: answerKey, now: now)) }
             return .write(.object(row), bodies: chunks, result)
         }
@@ -212,11 +214,16 @@ extension ClusterNode {
 }
 
 extension ObjectRow {
-    /// Without versioning the newest version is the only one.
-    mutating func replace(with version: ObjectVersion, generation: UInt64) {
-        self.generation = max(self.generation, generation)
-        modifiedMilliseconds = version.modifiedMilliseconds
-        versions = [version]
+    /// The version becomes the newest one, under the name and the time that it gets here.
+    mutating func add(
+        _ version: inout ObjectVersion, in bucket: BucketInfo, now: UInt64
+    ) throws(ClusterError) -> PutResult {
+        version.isNull = bucket.versioning != .enabled
+        version.modifiedMilliseconds = nextModified(now)
+        var result = PutResult(version: version, created: visible == nil, replayed: false)
+        result.isVersioned = bucket.isVersioned
+        guard add(version, generation: bucket.generation) else { throw .tooManyVersions }
+        return result
     }
 
     /// False where it is not there, or was refused.

@@ -5,16 +5,29 @@ internal import VortexStore
 extension ClusterNode {
     /// The visible version; linearizable.
     public func head(bucket: String, key: [UInt8]) async throws(ClusterError) -> ObjectVersion {
-        let row = try await reading(bucket) {
-            (info) async throws(ClusterError) -> ObjectRow in
-            try await self.readObject(try Self.row(info, key), generation: info.generation)
-        }
-        guard let version = row.visible else { throw .noSuchObject }
+        let version = try await find(bucket: bucket, key: key, version: nil).version
+        guard !version.isMarker else { throw .noSuchObject }
         return version
     }
 
-    /// The bytes of a version that `head` gave. They stay readable for a while after the version
-    /// was replaced or deleted (`ClusterOptions.collectDelayMilliseconds`).
+    /// The version of that name, or the newest one; it may be a delete marker. Linearizable.
+    public func find(
+        bucket: String, key: [UInt8], version name: VersionName?
+    ) async throws(ClusterError) -> FoundVersion {
+        try await reading(bucket) { (info) async throws(ClusterError) -> FoundVersion in
+            let row = try await self.readObject(
+                try Self.row(info, key), generation: info.generation)
+            guard let name else {
+                guard let newest = row.newest else { throw .noSuchObject }
+                return FoundVersion(version: newest, isVersioned: info.isVersioned)
+            }
+            guard let index = row.index(of: name) else { throw .noSuchVersion }
+            return FoundVersion(version: row.versions[index], isVersioned: info.isVersioned)
+        }
+    }
+
+    /// The bytes of a version that `head` or `find` gave. They stay readable for a while after the
+    /// version was replaced or deleted (`ClusterOptions.collectDelayMilliseconds`).
     public func reader(
         for version: ObjectVersion, bucket: String, key: [UInt8]
     ) async throws(ClusterError) -> ObjectReader {

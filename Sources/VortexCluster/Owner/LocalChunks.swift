@@ -19,6 +19,17 @@ extension LocalOwner {
         return isFenced ? refusal(partition, epoch) : nil
     }
 
+    /// A body is stored whether or not its row comes after all: what no row names is collected.
+    func putRowBody(_ chunk: ChunkWrite, epoch: Epoch) async -> OwnerFailure? {
+        let partition = book.view.ring.partition(of: chunk.owner)
+        if let failure = refusal(partition, epoch) { return failure }
+        guard book.view[partition].isOwner else { return .notOwner }
+        do throws(StoreError) {
+            if try store.chunk(chunk.id) == nil { try await store.put(chunk) }
+        } catch { return OwnerFailure(error) }
+        return refusal(partition, epoch)
+    }
+
     /// Where the chunk belongs: with its row, where the row that is here says so; else on its own
     /// arc.
     func home(of id: ChunkID, _ row: RowKey) throws(StoreError) -> Partition {

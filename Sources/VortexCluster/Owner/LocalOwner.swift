@@ -470,9 +470,9 @@ final class LocalOwner: Owner {
             let new = try RowContent(request.value.content, of: request.key)
             var effects = RowEffects(
                 milliseconds: request.milliseconds, unnamed: [], objects: 0, bytes: 0)
-            if case .object(let row) = new, let visible = row.visible {
-                effects.objects = 1
-                effects.bytes = visible.size
+            if case .object(let row) = new {
+                effects.objects = row.visible == nil ? 0 : 1
+                effects.bytes = row.bytes
             }
             if let stored {
                 let old = try RowContent(stored.value.content, of: request.key).blobs

@@ -14,6 +14,10 @@ struct ListQuestion: Sendable {
     var limit: Int
     /// Whole rows come along, as buckets' listings need them.
     var wantsValues = false
+    /// Whole rows, and those fold that have any version: a delete marker is one.
+    var wantsVersions = false {
+        didSet { wantsValues = wantsValues || wantsVersions }
+    }
 
     var folding: Delimiter { Delimiter(prefix: prefix, delimiter: delimiter) }
 }
@@ -46,6 +50,20 @@ struct ListedRow: Sendable {
     var value: RegisterValue?
 }
 
+extension ListedRow {
+    /// Whether a delimiter may fold it.
+    func folds(_ question: ListQuestion) throws(CodingError) -> Bool {
+        if question.delimiter.isEmpty { return false }
+        guard question.wantsVersions else {
+            if case .visible = glance { return true }
+            return false
+        }
+        return try ByteReader.prefix(value?.content ?? []) { (reader) throws(CodingError) in
+            try reader.readHasVersions()
+        }
+    }
+}
+
 struct ListAnswer: Sendable {
     var rows: [ListedRow] = []
     /// Rows behind the last one may be there too.
@@ -73,6 +91,7 @@ extension LocalOwner {
     func list(_ question: ListQuestion) -> Result<ListAnswer, OwnerFailure> {
         if let failure = fenced { return .failure(failure) }
         var answer = ListAnswer()
+        var bytes = 0
         var damage: CodingError?
         let view = book.view
         let folding = question.folding
@@ -84,22 +103,24 @@ extension LocalOwner {
             }
             try store.scanObjects(bucket: question.bucket, from: question.from) { key, row in
                 guard key.starts(with: question.prefix) else { return .stop }
+                let folds: Bool
                 do throws(CodingError) {
                     guard let listed = try Self.listed(key, row, question, view) else {
                         return .next
                     }
                     answer.rows.append(listed)
+                    folds = try listed.folds(question)
                 } catch {
                     damage = error
                     return .stop
                 }
-                if answer.rows.count >= question.limit {
+                // Whole rows can have any size up to `rowBytesMax`: the answer must fit a frame.
+                bytes += key.count + (question.wantsValues ? row.count : Self.glanceBytes)
+                if answer.rows.count >= question.limit || bytes >= Limits.listAnswerBytesMax {
                     answer.isCut = true
                     return .stop
                 }
-                guard !question.delimiter.isEmpty,
-                    case .visible = answer.rows[answer.rows.count - 1].glance,
-                    let end = folding.fold(key),
+                guard folds, let end = folding.fold(key),
                     let next = Listing.successor(of: Array(key[..<end]))
                 else { return .next }
                 return .seek(next)
@@ -107,6 +128,9 @@ extension LocalOwner {
         } catch { return .failure(OwnerFailure(error)) }
         return damage == nil ? .success(answer) : .failure(.damaged)
     }
+
+    /// What a row without its value comes to, besides its key: partition, ballot and summary.
+    private static let glanceBytes = 96
 
     /// nil: written under another `since`, which is as good as gone.
     private static func listed(

@@ -18,6 +18,8 @@ protocol Owner: Sendable {
     func purge(_ key: RowKey, _ ballot: Ballot, epoch: Epoch) async -> OwnerFailure?
     /// Journals a chunk of a spread body; nil when it is durable.
     func put(_ chunk: ChunkWrite, epoch: Epoch) async -> OwnerFailure?
+    /// Journals a body that lives with a row, ahead of the row itself; nil when it is durable.
+    func putRowBody(_ chunk: ChunkWrite, epoch: Epoch) async -> OwnerFailure?
     /// Bytes of a chunk, verified; nil where the node does not have it. Not fenced by epochs.
     func chunk(_ id: ChunkID, _ range: Range<Int>) async -> Result<ChunkBuffer?, OwnerFailure>
     /// The lengths of these chunks, 0 where one is not there. Not fenced by epochs.

@@ -41,6 +41,9 @@ final class PeerAnswers: PeerResponder {
             answered = try await reply(kind, question)
         } catch { return OwnerFailure.damaged.message }
         switch answered {
+        // What no frame takes is not sent: a row that does not decode at the other end is no worse.
+        case .success(let reply) where reply.head.count > Limits.wireHeadBytesMax:
+            return OwnerFailure.damaged.message
         case .success(let reply):
             return WireMessage(
                 kind: WireKind.done.rawValue, epoch: book.view.epoch, head: reply.head,
@@ -98,6 +101,13 @@ final class PeerAnswers: PeerResponder {
             let isFenced = !omitted.contains(.chunkFence) && !omitted.contains(.strayEpoch)
             if isFenced, let refusal = refusal(home, question.epoch) { return .failure(refusal) }
             return done(await owner.put(chunk, epoch: question.epoch))
+        case .putRowBody:
+            let chunk = try decode(question) { (reader) throws(CodingError) in
+                try reader.readChunk(question.bulk)
+            }
+            let home = book.view.ring.partition(of: chunk.owner)
+            if let refusal = refusal(home, question.epoch) { return .failure(refusal) }
+            return done(await owner.putRowBody(chunk, epoch: question.epoch))
         case .getChunk, .findChunks, .findOrigin, .collect: return try await chunk(kind, question)
         case .list, .uploads, .parts, .partition, .digests, .generation, .generations:
             return try await scan(kind, question)

@@ -206,7 +206,7 @@ extension ListQuestion {
         writer.write(string: prefix)
         writer.write(string: delimiter)
         writer.write(number: UInt64(limit))
-        writer.write(UInt8(wantsValues ? 1 : 0))
+        writer.write(UInt8(wantsVersions ? 2 : wantsValues ? 1 : 0))
         return writer.bytes
     }
 
@@ -276,7 +276,10 @@ extension ByteReader {
             prefix: try readString(max: 2 * Limits.keyBytesMax),
             delimiter: try readString(max: 2 * Limits.keyBytesMax),
             limit: max(1, try readCount(max: ListQuestion.limitMax)))
-        question.wantsValues = try readByte() == 1
+        let wants = try readByte()
+        guard wants < 3 else { throw .unknown(tag: UInt64(wants)) }
+        question.wantsValues = wants > 0
+        question.wantsVersions = wants == 2
         return question
     }
 

@@ -116,6 +116,14 @@ struct RemoteOwner: Owner {
                 late: Self.late(late) { _ in true }))
     }
 
+    func putRowBody(_ chunk: ChunkWrite, epoch: Epoch) async -> OwnerFailure? {
+        var writer = ByteWriter(reserving: 160 + chunk.owner.key.count)
+        writer.write(chunk)
+        return Self.done(
+            await peers.ask(
+                node, .putRowBody, epoch: epoch, writer.bytes, bulk: chunk.buffer))
+    }
+
     private static func late(
         _ tell: (@Sendable (Bool) -> Void)?, _ isDone: @escaping @Sendable (WireMessage) -> Bool
     ) -> Peers.Late? {

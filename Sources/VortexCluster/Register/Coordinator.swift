@@ -83,6 +83,8 @@ final class Coordinator: Sendable {
         var isForced = false
         /// Gives up where it is asked again: so it must not be asked only to look.
         var isOnce = false
+        /// It may well write nothing: a read tells before a ballot disturbs others.
+        var looksFirst = false
 
         func made(_ value: RegisterValue) -> Bool { id != nil && value.change == id }
 
@@ -105,11 +107,21 @@ final class Coordinator: Sendable {
         let turn = try await latch.acquire(change.key)
         var sight = turn.sight
         defer { latch.release(change.key, leaving: sight) }
-        if turn.hasWaited, change.mayBeRefusedBySight {
-            if sight == nil || sight?.generation != change.generation { sight = await look(change) }
-            if let sight, let answer = refusal(change, compute, sight) { return try answer.get() }
+        if turn.hasWaited || change.looksFirst, let answer = await glance(change, compute, &sight) {
+            return try answer.get()
         }
         return try await propose(change, compute, &sight)
+    }
+
+    /// What comes of a change that writes nothing to what is there: without a ballot, for those of
+    /// others would be rejected by it. `sight` where there is one, else a read.
+    private func glance<Answer: Sendable>(
+        _ change: Change, _ compute: (RowContent) throws(ClusterError) -> Computed<Answer>,
+        _ sight: inout KeyLatch.Sight?
+    ) async -> Result<Answer, ClusterError>? {
+        guard change.mayBeRefusedBySight else { return nil }
+        if sight == nil || sight?.generation != change.generation { sight = await look(change) }
+        return sight.flatMap { refusal(change, compute, $0) }
     }
 
     /// A read for all those who wait for the row.
@@ -122,8 +134,6 @@ final class Coordinator: Sendable {
         return KeyLatch.Sight(value: value, ticketMax: ticket, generation: change.generation)
     }
 
-    /// What comes of a change that writes nothing to what is there, without a ballot: of many that
-    /// race for a row only one can win, and the ballots of all others would reject the winner's.
     private func refusal<Answer: Sendable>(
         _ change: Change, _ compute: (RowContent) throws(ClusterError) -> Computed<Answer>,
         _ sight: KeyLatch.Sight
@@ -143,14 +153,18 @@ final class Coordinator: Sendable {
         _ change: Change, _ compute: (RowContent) throws(ClusterError) -> Computed<Answer>,
         _ sight: inout KeyLatch.Sight?
     ) async throws(ClusterError) -> Answer {
-        var proposal = Proposal(change: change.id, isForced: change.isForced, omitted: omitted)
-        // By base: of several attempts that computed anew an earlier one may have taken effect.
-        var sent: [Ballot: Answer] = [:]
+        var course = Course<Answer>(
+            proposal: Proposal(change: change.id, isForced: change.isForced, omitted: omitted))
         // Something that was sent may be in effect, or come to be.
         var isInDoubt = false
         var attempts = attempts
         if change.isForced { attempts.numberMax = attempts.failuresMax }
         while await attempts.next(self) {
+            if attempts.number > 1, course.sent.isEmpty {
+                // Who outran this one may have won.
+                sight = nil
+                if let answer = await glance(change, compute, &sight) { return try answer.get() }
+            }
             let ballot = nextBallot()
             let place = book.view[change.key]
             let found: Promises
@@ -162,35 +176,10 @@ final class Coordinator: Sendable {
                 attempts.failures += 1
                 continue
             }
-            let request: AcceptRequest
-            var answer: Result<Answer, ClusterError>
-            switch proposal.onPromises(found) {
-            case .unknown: throw .outcomeUnknown
-            case .inEffect(let value):
-                guard let own = found.base(of: change.id).flatMap({ sent[$0] }) else {
-                    throw .outcomeUnknown
-                }
-                guard let value else { return own }
-                answer = .success(own)
-                // By the same settings as when it was sent: what one owner alone has must not be
-                // carried into a bucket that was found empty meanwhile.
-                request = AcceptRequest(
-                    key: change.key, ballot: ballot, value: value, bodies: [],
-                    generation: change.generation, milliseconds: clock.wallMilliseconds)
-            case .compute:
-                let step = try apply(compute, of: change, to: found, at: ballot)
-                answer = step.answer
-                switch proposal.onComputed(step.value, on: found) {
-                case .answer: return try answer.get()
-                case .unknown: throw .outcomeUnknown
-                case .send(let value):
-                    proposal.sends(value, at: ballot)
-                    if change.made(value) { sent[value.base] = try answer.get() }
-                    request = AcceptRequest(
-                        key: change.key, ballot: ballot, value: value, bodies: step.bodies,
-                        generation: change.made(value) ? change.generation : nil,
-                        milliseconds: clock.wallMilliseconds)
-                }
+            let (request, answer): (AcceptRequest, Result<Answer, ClusterError>)
+            switch try decide(change, compute, on: found, at: ballot, &course) {
+            case .answer(let answer): return try answer.get()
+            case .send(let made, let promised): (request, answer) = (made, promised)
             }
             let isOurs = change.made(request.value)
             let second = omitted.contains(.oneEpoch) ? book.view[change.key] : place
@@ -209,6 +198,55 @@ final class Coordinator: Sendable {
             }
         }
         throw isInDoubt ? .outcomeUnknown : .noQuorum
+    }
+
+    private struct Course<Answer: Sendable> {
+        var proposal: Proposal
+        /// By base: of several attempts that computed anew an earlier one may have taken effect.
+        var sent: [Ballot: Answer] = [:]
+    }
+
+    private enum Decision<Answer: Sendable> {
+        case answer(Result<Answer, ClusterError>)
+        /// And what it is answered with once it is chosen.
+        case send(AcceptRequest, Result<Answer, ClusterError>)
+    }
+
+    /// What phase 1 comes to.
+    private func decide<Answer: Sendable>(
+        _ change: Change, _ compute: (RowContent) throws(ClusterError) -> Computed<Answer>,
+        on found: Promises, at ballot: Ballot, _ course: inout Course<Answer>
+    ) throws(ClusterError) -> Decision<Answer> {
+        func request(
+            _ value: RegisterValue, _ bodies: [ChunkWrite], _ generation: UInt64?
+        ) -> AcceptRequest {
+            AcceptRequest(
+                key: change.key, ballot: ballot, value: value, bodies: bodies,
+                generation: generation, milliseconds: clock.wallMilliseconds)
+        }
+        switch course.proposal.onPromises(found) {
+        case .unknown: throw .outcomeUnknown
+        case .inEffect(let value):
+            guard let own = found.base(of: change.id).flatMap({ course.sent[$0] }) else {
+                throw .outcomeUnknown
+            }
+            guard let value else { return .answer(.success(own)) }
+            // By the same settings as when it was sent: what one owner alone has must not be
+            // carried into a bucket that was found empty meanwhile.
+            return .send(request(value, [], change.generation), .success(own))
+        case .compute:
+            let step = try apply(compute, of: change, to: found, at: ballot)
+            switch course.proposal.onComputed(step.value, on: found) {
+            case .answer: return .answer(step.answer)
+            case .unknown: throw .outcomeUnknown
+            case .send(let value):
+                course.proposal.sends(value, at: ballot)
+                let isOurs = change.made(value)
+                if isOurs { course.sent[value.base] = try step.answer.get() }
+                return .send(
+                    request(value, step.bodies, isOurs ? change.generation : nil), step.answer)
+            }
+        }
     }
 
     private struct Step<Answer> {
@@ -235,9 +273,23 @@ final class Coordinator: Sendable {
                 over: found.value?.past(at: ballot.clock) ?? [],
                 isTombstone: content.isTombstone, bodies: content.rowBodies,
                 content: content.encoded)
-            guard value.content.count <= Limits.rowBytesMax else { throw .metadataTooLarge }
+            try Self.checkSize(of: value, content, over: found.value)
             return Step(value: value, bodies: bodies, answer: .success(answer))
         }
+    }
+
+    /// A row with versions that grows keeps room for what deleting some of them needs.
+    private static func checkSize(
+        of value: RegisterValue, _ content: RowContent, over found: RegisterValue?
+    ) throws(ClusterError) {
+        let bytes = value.content.count
+        guard case .object(let row) = content, row.versions.count > 1 else {
+            guard bytes <= Limits.rowBytesMax else { throw .metadataTooLarge }
+            return
+        }
+        let isSmaller = bytes < found?.content.count ?? 0
+        let most = isSmaller ? Limits.rowBytesMax : Limits.rowBytesMax - Limits.rowReserveBytes
+        guard bytes <= most else { throw .tooManyVersions }
     }
 
     // MARK: Reading

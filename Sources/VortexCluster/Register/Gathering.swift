@@ -229,11 +229,9 @@ extension Coordinator {
                 })
             if case .failed(.left) = answer {} else { owed.arrived(number) }
         }
-        guard case .missing(let blobs) = answer, request.bodies.isEmpty,
-            let bodies = await bodies(blobs, of: request.key, place)
+        guard case .missing(let blobs) = answer,
+            let whole = await bring(blobs, for: request, to: node, place)
         else { return (node, answer) }
-        var whole = request
-        whole.bodies = bodies
         return (node, await anOwner(node).accept(whole, epoch: place.epoch))
     }
 

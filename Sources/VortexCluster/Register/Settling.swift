@@ -3,24 +3,36 @@ internal import VortexStore
 
 /// Making owners equal: anti-entropy, purging, and bringing bodies that live with rows.
 extension Coordinator {
-    /// The bodies of a row's value, from whichever owner has them; nil where one is nowhere.
-    func bodies(
-        _ blobs: [BlobID], of key: RowKey, _ place: LayoutView.Place
-    ) async -> [ChunkWrite]? {
-        var bodies: [ChunkWrite] = []
+    /// Bodies that an owner lacks, from whichever owner has them. A request carries one: where
+    /// there are more, of a row with many versions, all are brought ahead of it, one at a time.
+    /// Returns the request to be made again; nil where a body is nowhere, or cannot be stored.
+    func bring(
+        _ blobs: [BlobID], for request: AcceptRequest, to node: NodeID,
+        _ place: LayoutView.Place
+    ) async -> AcceptRequest? {
+        var whole = request
         for blob in blobs {
-            let id = ChunkID(blob: blob, index: 0)
-            var found: ChunkBuffer?
-            for node in place.quorum.members where found == nil {
-                found = await whole(id, from: node)
+            guard let body = await body(blob, of: request.key, place) else { return nil }
+            if blobs.count == 1, request.bodies.isEmpty {
+                whole.bodies = [body]
+            } else if await anOwner(node).putRowBody(body, epoch: place.epoch) != nil {
+                return nil
             }
-            guard let found else { return nil }
-            bodies.append(
-                ChunkWrite(
-                    id: id, owner: key, receivedMilliseconds: clock.wallMilliseconds,
-                    checksums: CRC32C.blocks(of: found.bytes, chunk: id), buffer: found))
         }
-        return bodies
+        return whole
+    }
+
+    private func body(
+        _ blob: BlobID, of key: RowKey, _ place: LayoutView.Place
+    ) async -> ChunkWrite? {
+        let id = ChunkID(blob: blob, index: 0)
+        for node in place.quorum.members {
+            guard let found = await whole(id, from: node) else { continue }
+            return ChunkWrite(
+                id: id, owner: key, receivedMilliseconds: clock.wallMilliseconds,
+                checksums: CRC32C.blocks(of: found.bytes, chunk: id), buffer: found)
+        }
+        return nil
     }
 
     /// All of a chunk from one node.
@@ -104,10 +116,8 @@ extension Coordinator {
     ) async -> InstallAnswer {
         let answer = await anOwner(node).install(request, epoch: place.epoch)
         guard case .missing(let blobs) = answer,
-            let bodies = await bodies(blobs, of: request.key, place)
+            let whole = await bring(blobs, for: request, to: node, place)
         else { return answer }
-        var whole = request
-        whole.bodies = bodies
         return await anOwner(node).install(whole, epoch: place.epoch)
     }
 

@@ -129,8 +129,7 @@ extension ClusterNode {
             (found) throws(ClusterError) -> Coordinator.Computed<Commit> in
             var row = try Self.object(found)
             if omitted.contains(.multiEntry), row.visible?.id != version.id {
-                row.replace(with: version, generation: bucket.generation)
-                let result = PutResult(version: version, created: false, replayed: false)
+                let result = try row.add(&version, in: bucket, now: now)
                 return .write(.object(row), bodies: [], .written(result))
             }
             guard
@@ -146,10 +145,7 @@ extension ClusterNode {
                 return .write(.object(row), bodies: [], .refused)
             }
             row.openUploads.remove(at: index)
-            version.modifiedMilliseconds = row.nextModified(now)
-            let result = PutResult(
-                version: version, created: row.visible == nil, replayed: false)
-            row.replace(with: version, generation: bucket.generation)
+            let result = try row.add(&version, in: bucket, now: now)
             row.owe(result.answer(to: upload.answerKey, now: now))
             return .write(.object(row), bodies: [], .written(result))
         }
@@ -163,8 +159,9 @@ extension ClusterNode {
         var version = row.versions.first { $0.id == version.id } ?? version
         var created = upload.row.created
         let owed = row.answers.last { $0.keyHash == upload.answerKey.keyHash }
-        if case .put(version.id, _, _, let modified, let wasCreated) = owed?.outcome {
+        if case .put(version.id, _, _, let modified, let wasCreated, let isNull) = owed?.outcome {
             version.modifiedMilliseconds = modified
+            version.isNull = isNull
             created = wasCreated
         }
         return PutResult(version: version, created: created, replayed: true)

@@ -21,18 +21,22 @@ extension ClusterNode {
         _ place: UploadPlace, tag: EntityTag, condition: WriteCondition,
         choose: (MultipartInfo, [StoredPart]) throws(ClusterError) -> ChosenParts
     ) async throws(ClusterError) -> PutResult {
+        let isVersioned = try await bucketForReading(place.bucket).isVersioned
         var found = try await find(place)
         if found.row.state == .open {
             do throws(ClusterError) {
                 found.row = try await beginCompleting(place, found, tag, condition, choose)
             } catch {
-                guard error == .invalidPart || error == .preconditionFailed else { throw error }
-                // Its own first attempt may have gone through meanwhile.
+                let isOvertaken: [ClusterError] = [
+                    .invalidPart, .preconditionFailed, .noSuchUpload,
+                ]
+                guard isOvertaken.contains(error) else { throw error }
+                // Its own first attempt, or another complete, may have gone through meanwhile.
                 found = try await find(place)
                 if found.row.state == .open { throw error }
             }
         }
-        let result: PutResult
+        var result: PutResult
         do throws(ClusterError) {
             switch found.row.state {
             case .completing: result = try await finish(found)
@@ -44,6 +48,7 @@ extension ClusterNode {
             throw .noSuchUpload
         }
         guard result.version.tag == tag else { throw .noSuchUpload }
+        result.isVersioned = isVersioned
         return result
     }
 

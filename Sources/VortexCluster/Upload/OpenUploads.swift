@@ -21,6 +21,9 @@ extension ClusterNode {
             guard row.openUploads.count < Limits.openUploadsPerRowMax else {
                 throw .tooManyUploads
             }
+            guard row.hasRoom(forNull: order.bucket.versioning != .enabled) else {
+                throw .tooManyVersions
+            }
             row.openUploads.append(entry)
             row.generation = max(row.generation, order.bucket.generation)
             wasSent = true

@@ -17,6 +17,8 @@ enum WireKind: UInt8 {
     case collect = 19
     /// Which row owns this chunk.
     case findOrigin = 20
+    /// A body that lives with a row which its owner is about to be given.
+    case putRowBody = 21
 
     // Scans over what a node owns.
     case list = 32

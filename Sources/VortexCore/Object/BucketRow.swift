@@ -11,6 +11,8 @@ public struct BucketRow: Hashable, Sendable {
     public var generation: UInt64
     public var state: State
     public var createdMilliseconds: UInt64
+    public var versioning = Versioning.off
+    public var settings = BucketSettings()
 
     public init(id: BucketID, createdMilliseconds: UInt64) {
         self.id = id
@@ -41,18 +43,27 @@ public struct BucketRow: Hashable, Sendable {
 }
 
 extension ByteWriter {
+    /// Format 2 adds versioning, format 3 the settings behind their length; each where there is
+    /// something to say.
     public mutating func write(_ row: BucketRow) {
-        write(UInt8(1))
+        let hasSettings = row.settings != BucketSettings()
+        let format: UInt8 = hasSettings ? 3 : row.versioning == .off ? 1 : 2
+        write(format)
         write(row.state.rawValue)
         write(row.id)
         write(number: row.generation)
         write(number: row.createdMilliseconds)
+        if format > 1 { write(row.versioning.rawValue) }
+        guard hasSettings else { return }
+        var settings = ByteWriter(reserving: 64)
+        settings.write(row.settings)
+        write(string: settings.bytes)
     }
 }
 
 extension ByteReader {
     public mutating func readBucketRow() throws(CodingError) -> BucketRow {
-        try readFormat(1)
+        let format = try readFormat(1...3)
         let state = try readByte()
         guard let state = BucketRow.State(rawValue: state) else {
             throw .unknown(tag: UInt64(state))
@@ -62,6 +73,17 @@ extension ByteReader {
         var row = BucketRow(id: id, createdMilliseconds: try readMilliseconds())
         row.generation = generation
         row.state = state
+        guard format > 1 else { return row }
+        let versioning = try readByte()
+        guard let versioning = Versioning(rawValue: versioning) else {
+            throw .unknown(tag: UInt64(versioning))
+        }
+        row.versioning = versioning
+        guard format > 2 else { return row }
+        let settings = try readString(max: Limits.bucketSettingsBytesMax)
+        row.settings = try ByteReader.decode(settings) { (reader) throws(CodingError) in
+            try reader.readBucketSettings()
+        }
         return row
     }
 }

@@ -1,16 +1,18 @@
 /// An object's row: its versions, newest first, its open uploads, and the answers owed to retries.
 ///
-///     format 1, 2 | flags | generation | [size, tag, modified: of the newest version]
+///     format 1 to 3 | flags | generation | [size, tag, modified: of the newest version]
 ///              | versions... | open uploads... | answers... | pages
 ///
-/// Format 2 has checksums in its versions; a row without any is written in format 1, which nodes of
-/// before read too. The newest version comes first, so that a listing (`ObjectSummary`) decodes
-/// only the row's start.
+/// Format 2 has checksums in its versions, format 3 others than one null version; a row without any
+/// is written in the older format, which nodes of before read too. The newest version comes first,
+/// and the flag tells whether it is visible, so that a listing (`ObjectSummary`) decodes only the
+/// row's start.
 public struct ObjectRow: Hashable, Sendable {
     /// The generation of the bucket's settings by which the last change was made; owners refuse
     /// older ones, so that no put slips into a bucket that is being deleted.
     public var generation: UInt64
-    /// Newest first, at most `Limits.versionsPerRowMax`. Without versioning: one, or none.
+    /// Newest first, by `modifiedMilliseconds`, of which no two are equal; at most
+    /// `Limits.versionsPerRowMax`. Without versioning: one, or none. A delete marker is one.
     public var versions: [ObjectVersion]
     /// At most `Limits.openUploadsPerRowMax`.
     public var openUploads: [OpenUpload]
@@ -30,7 +32,9 @@ public struct ObjectRow: Hashable, Sendable {
         pages = 0
     }
 
-    public var visible: ObjectVersion? { versions.first }
+    static let formatMax: UInt8 = 3
+
+    public var visible: ObjectVersion? { versions.first.flatMap { $0.isMarker ? nil : $0 } }
 
     /// The object is gone and no upload is open. What is still owed to retries delays its purge.
     public var isTombstone: Bool { versions.isEmpty && openUploads.isEmpty }
@@ -48,8 +52,8 @@ public struct ObjectRow: Hashable, Sendable {
         versions.compactMap { if case .row(let blob) = $0.body { blob } else { nil } }
     }
 
-    /// Bytes of the visible version.
-    public var visibleBytes: UInt64 { visible?.size ?? 0 }
+    /// Bytes of all versions.
+    public var bytes: UInt64 { versions.reduce(0) { $0 &+ $1.size } }
 }
 
 /// A body on its way, named by the row before its first chunk is stored.
@@ -92,8 +96,11 @@ public struct OpenUpload: Hashable, Sendable {
 /// What was answered to a request with an idempotency key; a repeat gets the same again.
 public struct OwedAnswer: Hashable, Sendable {
     public enum Outcome: Hashable, Sendable {
-        case put(change: ChangeID, size: UInt64, tag: EntityTag, modified: UInt64, created: Bool)
-        case deleted(existed: Bool)
+        case put(
+            change: ChangeID, size: UInt64, tag: EntityTag, modified: UInt64, created: Bool,
+            isNull: Bool)
+        /// `version`: the marker that was made, or the version that was removed.
+        case deleted(existed: Bool, version: VersionName?, isMarker: Bool)
     }
     public var keyHash: Digest128
     /// Of method, path, condition and body.
@@ -138,9 +145,11 @@ extension OwedAnswer {
 
 extension ByteWriter {
     public mutating func write(_ row: ObjectRow) {
-        let format: UInt8 = row.versions.contains { $0.checksum != nil } ? 2 : 1
+        let isVersioned = row.versions.contains { !$0.isNull || $0.isMarker }
+        let hasChecksums = row.versions.contains { $0.checksum != nil }
+        let format: UInt8 = isVersioned ? 3 : hasChecksums ? 2 : 1
         write(format)
-        write(UInt8(row.versions.isEmpty ? 0 : 1))
+        write(UInt8(row.visible == nil ? 0 : 1))
         write(number: row.generation)
         write(number: UInt64(row.versions.count))
         for version in row.versions { write(version, format: format) }
@@ -173,28 +182,32 @@ extension ByteWriter {
         write(answer.requestHash)
         write(number: answer.madeMilliseconds)
         switch answer.outcome {
-        case .put(let change, let size, let tag, let modified, let created):
-            write(UInt8(created ? 1 : 0))
+        case .put(let change, let size, let tag, let modified, let created, let isNull):
+            write(UInt8((created ? 1 : 0) | (isNull ? 0 : 4)))
             write(change)
             write(number: size)
             write(tag)
             write(number: modified)
-        case .deleted(let existed):
-            write(UInt8(existed ? 3 : 2))
+        case .deleted(let existed, let version, let isMarker):
+            write(UInt8((existed ? 3 : 2) | (version == nil ? 0 : 4)))
+            guard let version else { return }
+            let isNull = version == .null
+            write(UInt8((isNull ? 1 : 0) | (isMarker ? 2 : 0)))
+            if case .id(let id) = version { write(id) }
         }
     }
 }
 
 extension ByteReader {
     public mutating func readObjectRow() throws(CodingError) -> ObjectRow {
-        let format = try readFormat(1...2)
+        let format = try readFormat(1...ObjectRow.formatMax)
         let flags = try readByte()
         guard flags < 2 else { throw .unknown(tag: UInt64(flags)) }
         var row = ObjectRow(generation: try readNumber())
         for _ in 0..<(try readCount(max: Limits.versionsPerRowMax)) {
             row.versions.append(try readObjectVersion(format: format))
         }
-        guard row.versions.isEmpty == (flags == 0) else { throw .unknown(tag: UInt64(flags)) }
+        guard (row.visible == nil) == (flags == 0) else { throw .unknown(tag: UInt64(flags)) }
         row.modifiedMilliseconds = try readMilliseconds()
         for _ in 0..<(try readCount(max: Limits.openUploadsPerRowMax)) {
             row.openUploads.append(try readOpenUpload())
@@ -253,11 +266,17 @@ extension ByteReader {
         let tag = try readByte()
         let outcome: OwedAnswer.Outcome
         switch tag {
-        case 0, 1:
+        case 0, 1, 4, 5:
             outcome = .put(
                 change: try readID(), size: try readNumber(), tag: try readEntityTag(),
-                modified: try readMilliseconds(), created: tag == 1)
-        case 2, 3: outcome = .deleted(existed: tag == 3)
+                modified: try readMilliseconds(), created: tag & 1 != 0, isNull: tag & 4 == 0)
+        case 2, 3: outcome = .deleted(existed: tag == 3, version: nil, isMarker: false)
+        case 6, 7:
+            let flags = try readByte()
+            guard flags < 4 else { throw .unknown(tag: UInt64(flags)) }
+            outcome = .deleted(
+                existed: tag == 7, version: flags & 1 != 0 ? .null : .id(try readID()),
+                isMarker: flags & 2 != 0)
         default: throw .unknown(tag: UInt64(tag))
         }
         return OwedAnswer(

@@ -18,7 +18,8 @@ public struct ObjectSummary: Hashable, Sendable {
 /// The start of an object's row, as far as a listing or a sweep needs it.
 public enum ObjectGlance: Hashable, Sendable {
     case visible(ObjectSummary)
-    /// No version: a tombstone, or an object that is only being uploaded.
+    /// Nothing is visible: a tombstone, an object that is only being uploaded, or one whose newest
+    /// version is a delete marker.
     case hidden(isTombstone: Bool)
 }
 
@@ -31,7 +32,7 @@ extension ByteReader {
         try skip(16 * (try readCount(max: Limits.versionsPerRowMax)))
         // A tombstone that was written where no row was has no content.
         guard try readNumber() > 0 else { return .hidden(isTombstone: flags & 1 != 0) }
-        _ = try readFormat(1...2)
+        _ = try readFormat(1...ObjectRow.formatMax)
         guard try readByte() == 1 else { return .hidden(isTombstone: flags & 1 != 0) }
         _ = try readNumber()
         guard try readNumber() > 0 else { throw .outOfRange(0) }

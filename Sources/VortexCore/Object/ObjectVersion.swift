@@ -46,6 +46,10 @@ public struct ObjectVersion: Hashable, Sendable {
     public var body: Body
     /// Kept where the client sent one.
     public var checksum: StoredChecksum?
+    /// Written while the bucket kept no versions.
+    public var isNull = true
+    /// A delete marker: without bytes, and never visible.
+    public var isMarker = false
 
     public init(
         id: ChangeID, size: UInt64, tag: EntityTag, modifiedMilliseconds: UInt64, policy: UInt8,
@@ -87,7 +91,8 @@ extension ByteWriter {
     }
 
     /// Size, tag and time first: what a listing shows (`ObjectSummary`). The row around it says by
-    /// its own format which this is: 2 adds the checksum.
+    /// its own format which this is: 2 adds the checksum, 3 whether it is the null version, and
+    /// whether a delete marker.
     public mutating func write(_ version: ObjectVersion, format: UInt8) {
         write(number: version.size)
         write(version.tag)
@@ -98,6 +103,7 @@ extension ByteWriter {
         write(string: version.sha256 ?? [])
         write(version.body)
         if format > 1 { write(version.checksum) }
+        if format > 2 { write(UInt8((version.isNull ? 1 : 0) | (version.isMarker ? 2 : 0))) }
     }
 }
 
@@ -143,6 +149,11 @@ extension ByteReader {
             id: id, size: size, tag: tag, modifiedMilliseconds: modified, policy: policy,
             attributes: attributes, sha256: sha256.isEmpty ? nil : sha256, body: try readBody())
         if format > 1 { version.checksum = try readStoredChecksum() }
+        guard format > 2 else { return version }
+        let flags = try readByte()
+        guard flags < 4 else { throw .unknown(tag: UInt64(flags)) }
+        version.isNull = flags & 1 != 0
+        version.isMarker = flags & 2 != 0
         return version
     }
 }

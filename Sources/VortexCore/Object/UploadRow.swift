@@ -72,7 +72,7 @@ extension ByteWriter {
         write(row.state.rawValue)
         let flags: UInt8 =
             (row.expectedBytes == nil ? 0 : 1) | (row.version == nil ? 0 : 2)
-            | (row.created ? 4 : 0)
+            | (row.created ? 4 : 0) | (row.version?.isNull == false ? 8 : 0)
         write(flags)
         write(text: row.bucket)
         write(row.attributes)
@@ -109,7 +109,7 @@ extension ByteReader {
             throw .unknown(tag: UInt64(state))
         }
         let flags = try readByte()
-        guard flags < 8 else { throw .unknown(tag: UInt64(flags)) }
+        guard flags < 16 else { throw .unknown(tag: UInt64(flags)) }
         let bucket = try readText(max: Limits.bucketNameBytes.upperBound)
         let attributes = try readObjectAttributes()
         let condition = WriteCondition(ifMatch: try readETagSet(), ifNoneMatch: try readETagSet())
@@ -120,6 +120,7 @@ extension ByteReader {
         row.state = state
         row.changedMilliseconds = try readMilliseconds()
         row.version = flags & 2 == 0 ? nil : try readObjectVersion(format: format)
+        row.version?.isNull = flags & 8 == 0
         row.created = flags & 4 != 0
         if format > 1 { row.form = .numbered(try readChecksumRule()) }
         return row

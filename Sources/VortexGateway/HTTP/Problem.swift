@@ -78,6 +78,7 @@ extension Problem {
                 "A name has 3 to 63 lower-case letters, digits, dots and hyphens.")
         case .invalidKey: self.init(.invalidKey, "A key is UTF-8 of 1 to 1,024 bytes.")
         case .noSuchObject: self.init(.noSuchObject)
+        case .noSuchVersion: self.init(.noSuchVersion)
         case .noSuchUpload: self.init(.noSuchUpload)
         case .uploadExpired: self.init(.uploadExpired, "Nothing was stored.")
         case .preconditionFailed, .notModified: self.init(.preconditionFailed)
@@ -90,9 +91,17 @@ extension Problem {
         case .metadataTooLarge:
             self.init(
                 .metadataTooLarge, "At most \(Limits.metadataBytesMax) bytes are kept.")
+        case .settingsTooLarge:
+            self.init(
+                .metadataTooLarge,
+                "All settings of a bucket have at most \(Limits.bucketSettingsBytesMax) bytes.")
         case .tooManyUploads:
             self.init(
                 .tooManyUploads, "At most \(Limits.openUploadsPerRowMax) are kept open.")
+        case .tooManyVersions:
+            self.init(
+                .tooManyVersions,
+                "At most \(Limits.versionsPerRowMax) are kept, in \(Limits.rowBytesMax) bytes.")
         case .uploadBusy: self.init(.uploadBusy)
         case .invalidPart: self.init(.noSuchUpload, "Its parts are others.")
         case .idempotencyMismatch: self.init(.idempotencyMismatch)

@@ -15,6 +15,7 @@ public enum ProblemType: String, Sendable, Hashable, CaseIterable {
     case noSuchRoute = "no-such-route"
     case noSuchBucket = "no-such-bucket"
     case noSuchObject = "no-such-object"
+    case noSuchVersion = "no-such-version"
     case noSuchUpload = "no-such-upload"
     case noSuchKey = "no-such-key"
     case methodNotAllowed = "method-not-allowed"
@@ -25,6 +26,7 @@ public enum ProblemType: String, Sendable, Hashable, CaseIterable {
     case offsetMismatch = "offset-mismatch"
     case uploadBusy = "upload-busy"
     case tooManyUploads = "too-many-uploads"
+    case tooManyVersions = "too-many-versions"
     case idempotencyMismatch = "idempotency-mismatch"
     case lengthRequired = "length-required"
     case preconditionFailed = "precondition-failed"
@@ -51,11 +53,12 @@ public enum ProblemType: String, Sendable, Hashable, CaseIterable {
             400
         case .unauthenticated: 401
         case .forbidden: 403
-        case .noSuchRoute, .noSuchBucket, .noSuchObject, .noSuchUpload, .noSuchKey: 404
+        case .noSuchRoute, .noSuchBucket, .noSuchObject, .noSuchVersion, .noSuchUpload, .noSuchKey:
+            404
         case .methodNotAllowed: 405
         case .requestTimeout: 408
         case .bucketExists, .bucketNotEmpty, .uploadExpired, .offsetMismatch, .uploadBusy,
-            .tooManyUploads, .idempotencyMismatch:
+            .tooManyUploads, .tooManyVersions, .idempotencyMismatch:
             409
         case .lengthRequired: 411
         case .preconditionFailed: 412
@@ -88,6 +91,7 @@ public enum ProblemType: String, Sendable, Hashable, CaseIterable {
         case .noSuchRoute: "There is nothing at this path"
         case .noSuchBucket: "There is no such bucket"
         case .noSuchObject: "There is no such object"
+        case .noSuchVersion: "There is no such version of the object"
         case .noSuchUpload: "There is no such upload"
         case .noSuchKey: "There is no such access key"
         case .methodNotAllowed: "The method is not allowed here"
@@ -98,6 +102,7 @@ public enum ProblemType: String, Sendable, Hashable, CaseIterable {
         case .offsetMismatch: "The upload is at another offset"
         case .uploadBusy: "Another request is writing to this upload"
         case .tooManyUploads: "The key has too many open uploads"
+        case .tooManyVersions: "The object has too many versions"
         case .idempotencyMismatch: "The Idempotency-Key was used for another request"
         case .lengthRequired: "A Content-Length is required"
         case .preconditionFailed: "A condition of the request does not hold"

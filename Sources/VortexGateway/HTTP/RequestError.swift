@@ -2,7 +2,7 @@
 public enum RequestPart: String, Sendable, Hashable, CaseIterable {
     case target = "request target"
     case query = "query string"
-    case bucket, key, prefix, delimiter, after, limit
+    case bucket, key, version, prefix, delimiter, after, limit
     case uploadID = "upload id"
     case authorization = "Authorization"
     case ifMatch = "If-Match"

@@ -33,6 +33,8 @@ public final class Authenticator: Sendable {
 
     struct Admission: Sendable {
         var caller: Caller
+        /// Let in because it reached this gateway, not for anything that it brings.
+        var isAmbient = false
         /// Of a signed request.
         var signed: SignedHead?
         /// The host that was signed.
@@ -62,7 +64,7 @@ public final class Authenticator: Sendable {
         }
         guard isBearer == true || claim != nil else {
             guard isOpen else { throw .stranger }
-            return Admission(caller: .local)
+            return Admission(caller: .local, isAmbient: true)
         }
         guard !failures.isBlocked(origin.address, now: now) else { throw .tooManyFailures }
         do throws(AdmissionError) {
@@ -98,6 +100,21 @@ public final class Authenticator: Sendable {
         }
         return Admission(
             caller: .key(accessKey), signed: SignedHead(claim: claim, key: key), host: host)
+    }
+
+    /// Who has signed a form. Wrong signatures count as they do in a header.
+    func admit(_ claim: FormClaim, from origin: Origin) async throws(AdmissionError) -> Caller {
+        let now = clock.wallMilliseconds
+        guard !failures.isBlocked(origin.address, now: now) else { throw .tooManyFailures }
+        do throws(AdmissionError) {
+            guard let accessKey = try await find(claim.keyID) else { throw .unknownKey }
+            guard claim.isSigned(by: keys.signingKeys.key(of: accessKey.secret, in: claim.scope))
+            else { throw .signature(.mismatch) }
+            return .key(accessKey)
+        } catch {
+            if error.isAttempt { failures.note(origin.address, now: now) }
+            throw error
+        }
     }
 
     private func bearer(_ authorization: String) async throws(AdmissionError) -> Caller {

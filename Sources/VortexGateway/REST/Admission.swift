@@ -6,10 +6,14 @@ internal import VortexCore
 extension RESTHandler {
     /// Whether the caller may do what the call asks for.
     func require(_ caller: Caller, _ call: Call) async throws(Problem) {
+        if case .stranger = caller {
+            guard try await isOpenToAll(call) else { throw Problem(.unauthenticated) }
+            return
+        }
         let isAllowed: Bool
         switch call.operation {
         case .listBuckets, .headBuckets, .live, .headLive, .ready, .headReady:
-            if case .stranger = caller { isAllowed = false } else { isAllowed = true }
+            isAllowed = true
         case .status, .headStatus, .metrics, .headMetrics, .listUploads, .headUploads, .listKeys,
             .headKeys, .createKey, .rotateKey, .revokeKey:
             isAllowed = caller.isAdmin
@@ -29,7 +33,26 @@ extension RESTHandler {
         case .getUpload, .headUpload, .appendUpload, .abortUpload, .completeUpload:
             isAllowed = try await mayUpload(caller, call)
         }
-        guard isAllowed else { throw Problem(.forbidden, "The key has no grant for this.") }
+        if isAllowed { return }
+        guard try await isOpenToAll(call) else {
+            throw Problem(.forbidden, "The key has no grant for this.")
+        }
+    }
+
+    /// Reading and listing in a bucket that is public-read.
+    private func isOpenToAll(_ call: Call) async throws(Problem) -> Bool {
+        switch call.operation {
+        case .getObject, .headObject, .listObjects, .headObjects: break
+        default: return false
+        }
+        do throws(ClusterError) {
+            return try await node.bucketSettings(call.bucketText).isPublicRead
+        } catch {
+            switch error {
+            case .noSuchBucket, .invalidBucketName: return false
+            default: throw Problem(answering: error)
+            }
+        }
     }
 
     /// Uploads go by their ids; which object they are of, their rows say.

@@ -66,6 +66,15 @@ struct Call {
 
     func key() throws(RequestError) -> [UInt8] { try Self.checked(key: parameters[1]) }
 
+    /// The version that is asked for; nil: the newest.
+    func version() throws(RequestError) -> VersionName? {
+        guard let text = query["version"] else { return nil }
+        guard let name = VersionName(String(decoding: text, as: UTF8.self)) else {
+            throw .malformed(.version)
+        }
+        return name
+    }
+
     static func checked(key: [UInt8]) throws(RequestError) -> [UInt8] {
         guard (1...Limits.keyBytesMax).contains(key.count),
             String(validating: key, as: UTF8.self) != nil

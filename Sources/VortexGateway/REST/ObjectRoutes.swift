@@ -50,14 +50,17 @@ extension RESTHandler {
 
     func getObject(_ call: Call) async throws(Problem) -> Response {
         let now = nowSeconds
-        let (bucket, key, conditions) = try parsing { () throws(RequestError) in
-            try call.query.allow(only: [])
+        let (bucket, key, name, conditions) = try parsing { () throws(RequestError) in
+            try call.query.allow(only: ["version"])
             return (
-                try call.bucket(), try call.key(), try call.readConditions(nowSeconds: now)
+                try call.bucket(), try call.key(), try call.version(),
+                try call.readConditions(nowSeconds: now)
             )
         }
         let version = try await asking { () async throws(ClusterError) in
-            try await self.node.head(bucket: bucket, key: key)
+            let found = try await self.node.find(bucket: bucket, key: key, version: name)
+            guard !found.version.isMarker else { throw .noSuchObject }
+            return found.version
         }
         let modified = Int64(version.modifiedMilliseconds / 1_000)
         switch conditions.outcome(etag: version.etag, modifiedSeconds: modified) {

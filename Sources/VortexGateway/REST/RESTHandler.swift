@@ -52,7 +52,9 @@ public final class RESTHandler: Sendable {
             match = try Routes.match(method: head.method, target)
         } catch {
             // Who may not come in learns nothing about what there is.
-            _ = try await admit(head, origin)
+            if case .stranger = try await admit(head, origin).caller {
+                throw Problem(.unauthenticated)
+            }
             throw Problem(refused: error)
         }
         var call = Call(head, body, match, target.query)
@@ -60,15 +62,24 @@ public final class RESTHandler: Sendable {
         let admission = try await admit(head, origin)
         call.caller = admission.caller
         try await require(admission.caller, call)
+        if admission.isAmbient, !PageOrigin.isSafe(head.method),
+            PageOrigin.isForeign(
+                head.headers, hosts: [head.headers["host"], origin.forwardedHost])
+        {
+            throw Problem(.forbidden, "A page of another origin may not do this.")
+        }
         return try await dispatch(try call.signed(admission))
     }
 
+    /// A stranger comes this far: what is asked for decides.
     private func admit(
         _ head: RequestHead, _ origin: Authenticator.Origin
     ) async throws(Problem) -> Authenticator.Admission {
         let target = try parsing { () throws(RequestError) in try S3Target(head.target) }
         do throws(AdmissionError) {
             return try await authenticator.admit(head, target, from: origin)
+        } catch .stranger {
+            return Authenticator.Admission(caller: .stranger)
         } catch { throw Problem(error) }
     }
 

@@ -7,6 +7,7 @@ struct S3Call: Sendable {
     var target: S3Target
     var place: S3Place
     var admission: Authenticator.Admission
+    var origin: Authenticator.Origin
     var source: any BodySource
 
     var headers: HeaderFields { head.headers }
@@ -59,10 +60,16 @@ struct S3Call: Sendable {
         return true
     }
 
-    /// The only version that there is without versioning.
-    func checkVersion() throws(S3Error) {
-        guard let version = try text("versionId"), version != "null" else { return }
-        throw .notImplemented("versionId")
+    /// Which version is meant; nil: the newest.
+    func version() throws(S3Error) -> VersionName? {
+        try text("versionId").map { text throws(S3Error) in try Self.version(text) }
+    }
+
+    static func version(_ text: String) throws(S3Error) -> VersionName {
+        guard let name = VersionName(text) else {
+            throw .argument("versionId", text, "Invalid version id specified")
+        }
+        return name
     }
 }
 

@@ -16,7 +16,7 @@ struct S3Error: Error, Sendable, Hashable {
     enum DetailName: Sendable, Hashable {
         case argumentName, argumentValue, bucketName, key, condition, header, uploadID
         case actualObjectSize, rangeRequested, partNumber, etag, proposedSize, minSizeAllowed
-        case partNumberRequested, actualPartCount
+        case partNumberRequested, actualPartCount, versionID
 
         var element: StaticString {
             switch self {
@@ -27,6 +27,7 @@ struct S3Error: Error, Sendable, Hashable {
             case .condition: "Condition"
             case .header: "Header"
             case .uploadID: "UploadId"
+            case .versionID: "VersionId"
             case .actualObjectSize: "ActualObjectSize"
             case .rangeRequested: "RangeRequested"
             case .partNumber: "PartNumber"
@@ -70,7 +71,7 @@ struct S3Error: Error, Sendable, Hashable {
     static func condition(
         _ names: [String], _ prefix: String, _ headers: HeaderFields
     ) -> S3Error {
-        let name = names.first { headers[prefix + $0] != nil }
+        let name = names.first { headers[(prefix + $0).lowercased()] != nil }
         let details = name.map { [Detail(name: .condition, value: prefix + $0)] } ?? []
         return S3Error(.preconditionFailed, nil, details)
     }
@@ -106,6 +107,11 @@ extension S3Error {
             self.init(.invalidArgument, "Unsupported Authorization Type")
         case .malformedHeader:
             self.init(.authorizationHeaderMalformed)
+        case .malformedForm:
+            self.init(
+                .invalidArgument,
+                "A signed form has the fields policy, x-amz-algorithm, x-amz-credential, "
+                    + "x-amz-date and x-amz-signature, each well-formed.")
         case .malformedQuery: self.init(.authorizationQueryParametersError)
         case .expiresOutOfRange:
             self.init(
@@ -173,12 +179,19 @@ extension S3Error {
         case .invalidBucketName: self.init(.invalidBucketName)
         case .invalidKey: self.init(.keyTooLong, "A key is UTF-8 of 1 to 1,024 bytes.")
         case .noSuchObject: self.init(.noSuchKey)
+        case .noSuchVersion: self.init(.noSuchVersion)
+        case .tooManyVersions: self.init(.tooManyVersions)
         case .noSuchUpload, .uploadExpired: self.init(.noSuchUpload)
         case .preconditionFailed, .notModified: self.init(.preconditionFailed)
         case .offsetMismatch, .uploadBusy, .idempotencyMismatch:
             self.init(.operationAborted)
         case .tooLarge: self.init(.entityTooLarge)
         case .metadataTooLarge: self.init(.metadataTooLarge)
+        case .settingsTooLarge:
+            self.init(
+                .invalidRequest,
+                "All that is set of a bucket, tags and CORS rules among it, has at most "
+                    + "\(Limits.bucketSettingsBytesMax) bytes.")
         case .tooManyUploads:
             self.init(.slowDown, "The key has too many open uploads, or the part too many bodies.")
         case .invalidPart: self.init(.invalidPart)

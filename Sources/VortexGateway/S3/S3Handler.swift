@@ -6,7 +6,7 @@ final class S3Handler: Sendable {
     let node: ClusterNode
     let clock: any Clock
     let lanes: DigestLanes
-    private let authenticator: Authenticator
+    let authenticator: Authenticator
     /// Hosts below it name buckets.
     private let domain: String?
 
@@ -27,36 +27,72 @@ final class S3Handler: Sendable {
         to head: RequestHead, body: any BodySource, from origin: Authenticator.Origin
     ) async -> Response {
         var response: Response
+        var place: S3Place?
         do throws(S3Error) {
-            response = try await answer(head, body, origin)
+            response = try await answer(head, body, origin, &place)
         } catch {
             response = Self.response(error, head)
         }
+        await addCORS(to: &response, head, place)
         response.headers.append(("x-amz-request-id", head.requestID))
         response.headers.append(("x-amz-id-2", head.requestID))
         return head.method == "HEAD" ? response.withoutBody : response
     }
 
     private func answer(
-        _ head: RequestHead, _ body: any BodySource, _ origin: Authenticator.Origin
+        _ head: RequestHead, _ body: any BodySource, _ origin: Authenticator.Origin,
+        _ found: inout S3Place?
     ) async throws(S3Error) -> Response {
         let target: S3Target
         do throws(RequestError) { target = try S3Target(head.target) } catch {
             throw S3Error(refused: error)
         }
-        let admission: Authenticator.Admission
-        do throws(AdmissionError) {
-            admission = try await authenticator.admit(head, target, from: origin)
-        } catch { throw S3Error(admission: error) }
-        let host = admission.host ?? origin.forwardedHost ?? head.headers["host"]
-        let place = try S3Place(target, host: host, domain: domain)
-        let operation = try S3Routes.find(
-            method: head.method, place, target,
-            isCopy: head.headers["x-amz-copy-source"] != nil)
+        let asked = origin.forwardedHost ?? head.headers["host"]
+        if head.method == "OPTIONS" {
+            return try await preflight(head, try S3Place(target, host: asked, domain: domain))
+        }
+        let admission = try await admit(head, target, origin)
+        let host = admission.host ?? asked
+        let (place, operation) = try find(head, target, host: host, admission.caller)
+        found = place
         try S3Headers.check(head.headers)
         let call = S3Call(
-            head: head, target: target, place: place, admission: admission, source: body)
+            head: head, target: target, place: place, admission: admission, origin: origin,
+            source: body)
+        // A form may bring a signature of its own.
+        if operation != .postObject { try await refuseForeignPage(call, operation) }
+        if !operation.setsBucketACL { try await checkACL(call) }
         return try await run(operation, call)
+    }
+
+    /// A stranger comes this far: what the bucket is decides.
+    private func admit(
+        _ head: RequestHead, _ target: S3Target, _ origin: Authenticator.Origin
+    ) async throws(S3Error) -> Authenticator.Admission {
+        do throws(AdmissionError) {
+            return try await authenticator.admit(head, target, from: origin)
+        } catch .stranger {
+            return Authenticator.Admission(caller: .stranger)
+        } catch { throw S3Error(admission: error) }
+    }
+
+    /// What is asked for, of what. Strangers hear of nothing but what they may have.
+    private func find(
+        _ head: RequestHead, _ target: S3Target, host: String?, _ caller: Caller
+    ) throws(S3Error) -> (S3Place, S3Operation) {
+        let found: (S3Place, S3Operation)
+        do throws(S3Error) {
+            let place = try S3Place(target, host: host, domain: domain)
+            let operation = try S3Routes.find(
+                method: head.method, place, target,
+                isCopy: head.headers["x-amz-copy-source"] != nil)
+            found = (place, operation)
+        } catch {
+            if case .stranger = caller { throw S3Error(.accessDenied) }
+            throw error
+        }
+        if case .stranger = caller, !found.1.isOpenToStrangers { throw S3Error(.accessDenied) }
+        return found
     }
 
     private func run(
@@ -69,10 +105,26 @@ final class S3Handler: Sendable {
         case .deleteBucket: try await deleteBucket(call)
         case .getBucketLocation: try await getBucketLocation(call)
         case .getBucketVersioning: try await getBucketVersioning(call)
+        case .putBucketVersioning: try await putBucketVersioning(call)
         case .getBucketAcl: try await getBucketAcl(call)
+        case .putBucketAcl: try await putBucketAcl(call)
+        case .getBucketTagging: try await getBucketTagging(call)
+        case .putBucketTagging: try await putBucketTagging(call)
+        case .deleteBucketTagging: try await deleteBucketTagging(call)
+        case .getBucketCors: try await getBucketCors(call)
+        case .putBucketCors: try await putBucketCors(call)
+        case .deleteBucketCors: try await deleteBucketCors(call)
+        case .getBucketOwnershipControls: try await getBucketOwnershipControls(call)
+        case .putBucketOwnershipControls: try await putBucketOwnershipControls(call)
+        case .deleteBucketOwnershipControls: try await deleteBucketOwnershipControls(call)
+        case .getPublicAccessBlock: try await getPublicAccessBlock(call)
+        case .putPublicAccessBlock: try await putPublicAccessBlock(call)
+        case .deletePublicAccessBlock: try await deletePublicAccessBlock(call)
         case .listObjects: try await listObjects(call, .first)
         case .listObjectsV2: try await listObjects(call, .second)
+        case .listObjectVersions: try await listObjectVersions(call)
         case .deleteObjects: try await deleteObjects(call)
+        case .postObject: try await postObject(call)
         case .putObject: try await putObject(call)
         case .copyObject: try await copyObject(call)
         case .getObject, .headObject: try await getObject(call, isHead: operation == .headObject)
@@ -113,16 +165,16 @@ final class S3Handler: Sendable {
 
     /// All of a small body, checked against what the request promises about it.
     func document(
-        _ call: S3Call, claim: BodyPlan.Claim = .body
+        _ call: S3Call, claim: BodyPlan.Claim = .body, most bytesMax: Int = XMLElement.bytesMax
     ) async throws(S3Error) -> [UInt8] {
         let plan = try BodyPlan(
             call.head, expectedBytes: call.source.expectedBytes, call.admission.signed,
             claim: claim)
-        guard plan.length ?? 0 <= UInt64(XMLElement.bytesMax) else {
+        guard plan.length ?? 0 <= UInt64(bytesMax) else {
             throw S3Error(.malformedXML)
         }
         let body = S3Body(call.source, plan, wantsTag: false, lanes: lanes)
-        let buffer = ChunkBuffer(capacity: Int(plan.length ?? UInt64(XMLElement.bytesMax)))
+        let buffer = ChunkBuffer(capacity: Int(plan.length ?? UInt64(bytesMax)))
         do throws(ClusterError) {
             var hasEnded = plan.length == 0
             while !hasEnded, !buffer.isFull { hasEnded = try await body.fill(buffer) }

@@ -16,14 +16,13 @@ enum S3Headers {
         "x-amz-security-token", "x-amz-expected-bucket-owner",
         "x-amz-source-expected-bucket-owner", "x-amz-checksum-type", "x-amz-mp-object-size",
         "x-amz-copy-source-range", "x-amz-object-attributes", "x-amz-max-parts",
-        "x-amz-part-number-marker", "x-amz-tagging", "x-amz-tagging-directive",
+        "x-amz-part-number-marker", "x-amz-tagging", "x-amz-tagging-directive", "x-amz-acl",
         // Amazon's SDK for C++ says which date of the interface it was made for.
         "x-amz-api-version",
     ]
 
     /// Understood with one value, which asks for what is done anyway.
     private static let settled: [String: Set<String>] = [
-        "x-amz-acl": ["private", "bucket-owner-full-control", "bucket-owner-read"],
         "x-amz-storage-class": ["STANDARD"],
         "x-amz-bucket-object-lock-enabled": ["false", "False"],
     ]

@@ -2,8 +2,12 @@
 enum S3Operation: Sendable, Hashable, CaseIterable {
     case listBuckets
     case createBucket, headBucket, deleteBucket, getBucketLocation
-    case getBucketVersioning, getBucketAcl
-    case listObjects, listObjectsV2, deleteObjects
+    case getBucketVersioning, putBucketVersioning, getBucketAcl, putBucketAcl
+    case getBucketTagging, putBucketTagging, deleteBucketTagging
+    case getBucketCors, putBucketCors, deleteBucketCors
+    case getBucketOwnershipControls, putBucketOwnershipControls, deleteBucketOwnershipControls
+    case getPublicAccessBlock, putPublicAccessBlock, deletePublicAccessBlock
+    case listObjects, listObjectsV2, listObjectVersions, deleteObjects, postObject
     case putObject, copyObject, getObject, headObject, deleteObject, getObjectAcl
     case createMultipartUpload, uploadPart, uploadPartCopy, listParts, completeMultipartUpload
     case abortMultipartUpload, listMultipartUploads, getObjectAttributes
@@ -50,23 +54,24 @@ enum S3Routes {
         S3Route("GET", .bucket, "list-type", "ListObjectsV2", .listObjectsV2),
         S3Route("GET", .bucket, "location", "GetBucketLocation", .getBucketLocation),
         S3Route("POST", .bucket, "delete", "DeleteObjects", .deleteObjects),
-        S3Route("GET", .bucket, "versions", "ListObjectVersions"),
+        S3Route("GET", .bucket, "versions", "ListObjectVersions", .listObjectVersions),
         S3Route("GET", .bucket, "uploads", "ListMultipartUploads", .listMultipartUploads),
-        S3Route("POST", .bucket, nil, "PostObject"),
+        S3Route("POST", .bucket, nil, "PostObject", .postObject),
         S3Route("GET", .bucket, "session", "CreateSession"),
     ]
 
     private static let settings = [
         S3Route("GET", .bucket, "versioning", "GetBucketVersioning", .getBucketVersioning),
-        S3Route("PUT", .bucket, "versioning", "PutBucketVersioning"),
+        S3Route("PUT", .bucket, "versioning", "PutBucketVersioning", .putBucketVersioning),
         S3Route("GET", .bucket, "acl", "GetBucketAcl", .getBucketAcl),
-        S3Route("PUT", .bucket, "acl", "PutBucketAcl"),
-        S3Route("GET", .bucket, "cors", "GetBucketCors"),
-        S3Route("PUT", .bucket, "cors", "PutBucketCors"),
-        S3Route("DELETE", .bucket, "cors", "DeleteBucketCors"),
-        S3Route("GET", .bucket, "tagging", "GetBucketTagging"),
-        S3Route("PUT", .bucket, "tagging", "PutBucketTagging"),
-        S3Route("DELETE", .bucket, "tagging", "DeleteBucketTagging"),
+        S3Route("PUT", .bucket, "acl", "PutBucketAcl", .putBucketAcl),
+        S3Route("GET", .bucket, "cors", "GetBucketCors", .getBucketCors),
+        S3Route("PUT", .bucket, "cors", "PutBucketCors", .putBucketCors),
+        S3Route("DELETE", .bucket, "cors", "DeleteBucketCors", .deleteBucketCors),
+        S3Route("GET", .bucket, "tagging", "GetBucketTagging", .getBucketTagging),
+        S3Route("PUT", .bucket, "tagging", "PutBucketTagging", .putBucketTagging),
+        S3Route(
+            "DELETE", .bucket, "tagging", "DeleteBucketTagging", .deleteBucketTagging),
         S3Route("GET", .bucket, "policy", "GetBucketPolicy"),
         S3Route("PUT", .bucket, "policy", "PutBucketPolicy"),
         S3Route("DELETE", .bucket, "policy", "DeleteBucketPolicy"),
@@ -79,12 +84,24 @@ enum S3Routes {
         S3Route("DELETE", .bucket, "encryption", "DeleteBucketEncryption"),
         S3Route("GET", .bucket, "object-lock", "GetObjectLockConfiguration"),
         S3Route("PUT", .bucket, "object-lock", "PutObjectLockConfiguration"),
-        S3Route("GET", .bucket, "ownershipControls", "GetBucketOwnershipControls"),
-        S3Route("PUT", .bucket, "ownershipControls", "PutBucketOwnershipControls"),
-        S3Route("DELETE", .bucket, "ownershipControls", "DeleteBucketOwnershipControls"),
-        S3Route("GET", .bucket, "publicAccessBlock", "GetPublicAccessBlock"),
-        S3Route("PUT", .bucket, "publicAccessBlock", "PutPublicAccessBlock"),
-        S3Route("DELETE", .bucket, "publicAccessBlock", "DeletePublicAccessBlock"),
+        S3Route(
+            "GET", .bucket, "ownershipControls", "GetBucketOwnershipControls",
+            .getBucketOwnershipControls),
+        S3Route(
+            "PUT", .bucket, "ownershipControls", "PutBucketOwnershipControls",
+            .putBucketOwnershipControls),
+        S3Route(
+            "DELETE", .bucket, "ownershipControls", "DeleteBucketOwnershipControls",
+            .deleteBucketOwnershipControls),
+        S3Route(
+            "GET", .bucket, "publicAccessBlock", "GetPublicAccessBlock",
+            .getPublicAccessBlock),
+        S3Route(
+            "PUT", .bucket, "publicAccessBlock", "PutPublicAccessBlock",
+            .putPublicAccessBlock),
+        S3Route(
+            "DELETE", .bucket, "publicAccessBlock", "DeletePublicAccessBlock",
+            .deletePublicAccessBlock),
         S3Route("GET", .bucket, "website", "GetBucketWebsite"),
         S3Route("PUT", .bucket, "website", "PutBucketWebsite"),
         S3Route("DELETE", .bucket, "website", "DeleteBucketWebsite"),

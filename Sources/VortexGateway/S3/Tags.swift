@@ -1,6 +1,7 @@
 internal import VortexCore
 
-/// The tags of an object, as a header or a document brings them, and Amazon's rules about them.
+/// The tags of an object or a bucket, as a header or a document brings them, and Amazon's rules
+/// about them.
 enum S3Tags {
     private static let keyCharactersMax = 128
     private static let valueCharactersMax = 256
@@ -16,7 +17,7 @@ enum S3Tags {
             let value = equals == pair.endIndex ? [] : pair[(equals + 1)...]
             tags.append(ObjectTag(key: try decoded(pair[..<equals]), value: try decoded(value)))
         }
-        return try checked(tags)
+        return try checked(tags, most: Limits.tagsMax)
     }
 
     private static func decoded(_ raw: ArraySlice<UInt8>) throws(S3Error) -> String {
@@ -36,7 +37,9 @@ enum S3Tags {
     }
 
     /// `<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>`
-    static func parse(_ body: [UInt8]) throws(S3Error) -> [ObjectTag] {
+    static func parse(
+        _ body: [UInt8], most: Int = Limits.tagsMax
+    ) throws(S3Error) -> [ObjectTag] {
         let root: XMLElement
         do throws(XMLElement.Failure) { root = try XMLElement.parse(body) } catch {
             throw S3Error(.malformedXML)
@@ -44,6 +47,11 @@ enum S3Tags {
         guard root.name == "Tagging", let set = root.child("TagSet") else {
             throw S3Error(.malformedXML)
         }
+        return try tags(in: set, most: most)
+    }
+
+    /// Those that are the element's children.
+    static func tags(in set: XMLElement, most: Int) throws(S3Error) -> [ObjectTag] {
         var tags: [ObjectTag] = []
         for tag in set.children {
             guard tag.name == "Tag", let key = tag.child("Key")?.text,
@@ -51,12 +59,15 @@ enum S3Tags {
             else { throw S3Error(.malformedXML) }
             tags.append(ObjectTag(key: key, value: value))
         }
-        return try checked(tags)
+        return try checked(tags, most: most)
     }
 
-    private static func checked(_ tags: [ObjectTag]) throws(S3Error) -> [ObjectTag] {
-        guard tags.count <= Limits.tagsMax else {
-            throw S3Error(.badRequest, "Object tags cannot be greater than 10")
+    private static func checked(
+        _ tags: [ObjectTag], most: Int
+    ) throws(S3Error) -> [ObjectTag] {
+        guard tags.count <= most else {
+            let what = most == Limits.tagsMax ? "Object" : "Bucket"
+            throw S3Error(.badRequest, "\(what) tags cannot be greater than \(most)")
         }
         for tag in tags {
             guard (1...keyCharactersMax).contains(tag.key.unicodeScalars.count),

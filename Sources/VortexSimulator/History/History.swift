@@ -20,8 +20,14 @@ final class History: Sendable {
         /// Attempts of changes that were tried again.
         var behind: [Place: [RegisterOperation]] = [:]
         var contents: [String: Content] = [:]
+        var versions = Versions()
     }
     private let state = Mutex(State())
+
+    /// What is known of versions.
+    func withVersions<Value: Sendable>(_ body: (inout Versions) -> Value) -> Value {
+        state.withLock { body(&$0.versions) }
+    }
 
     /// The next moment.
     func moment() -> UInt64 {
@@ -66,7 +72,9 @@ final class History: Sendable {
     /// Why the history is not linearizable, key by key; empty where it is.
     /// `telling` takes the whole history of each key that has one.
     func violations(telling: ((String) -> Void)?) -> [String] {
-        let (all, behind) = state.withLock { ($0.operations, $0.behind) }
+        let (all, behind, sighted) = state.withLock {
+            ($0.operations, $0.behind, $0.versions.sighted)
+        }
         return all.keys.sorted().compactMap { place in
             let deletions = (all[Place(bucket: place.bucket, key: "")] ?? []).filter {
                 $0.action == .delete && $0.result != .conditionFailed
@@ -77,7 +85,10 @@ final class History: Sendable {
                         && (deletion.isUnknown || deletion.end >= attempt.start)
                 }
             }
-            let operations = (all[place] ?? []) + apart
+            var operations = (all[place] ?? []) + apart
+            if let tag = sighted[place] {
+                operations.append(contentsOf: Versions.unheard(tag, operations))
+            }
             guard let reason = LinearizabilityChecker.check(operations).reason else { return nil }
             for operation in operations.sorted(by: { $0.start < $1.start }) {
                 telling?("\(place.bucket)/\(place.key) \(operation)")

@@ -94,7 +94,8 @@ struct DiskAudit: Sendable {
             }
             do throws(CodingError) {
                 let content = try RowContent(newest.value.content, of: key)
-                if case .object(let row) = content, let version = row.visible {
+                guard case .object(let row) = content else { continue }
+                for version in row.versions {
                     copies += Self.copies(of: version, key, layout)
                 }
             } catch { throw .coding(error) }

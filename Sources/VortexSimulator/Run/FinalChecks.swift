@@ -47,7 +47,8 @@ struct FinalChecks: Sendable {
     /// agree with it, and so with each other.
     private func look(from node: SimulatedNode) async {
         around.trace.note(.check, UInt64(node.place))
-        for bucket in [Workload.bucket, Workload.fleetingBucket] {
+        await lookAtVersions(from: node)
+        for bucket in [Workload.bucket, Workload.fleetingBucket, VersionWorkload.bucket] {
             let keys = Workload.keys(of: bucket)
             for key in keys {
                 client.bind(to: node.place)
@@ -60,6 +61,22 @@ struct FinalChecks: Sendable {
                 await client.list(
                     SimulatedClient.Listing(
                         bucket: bucket, keys: keys, prefix: "", delimiter: "", limit: 1_000))
+            }
+        }
+    }
+
+    private func lookAtVersions(from node: SimulatedNode) async {
+        client.bind(to: node.place)
+        await expect("the versions from node \(node.place)") {
+            await client.listVersions(VersionWorkload.bucket, prefix: "", limit: 1_000)
+        }
+        for key in VersionWorkload.keys {
+            let place = History.Place(bucket: VersionWorkload.bucket, key: key)
+            for name in client.history.withVersions({ $0.names(of: place) }) {
+                client.bind(to: node.place)
+                await expect("\(key) \(name) from node \(node.place)") {
+                    await client.get(place, name)
+                }
             }
         }
     }
@@ -144,7 +161,7 @@ struct FinalChecks: Sendable {
         around.verdict.fail("chunks of no object stay: \(left.prefix(4).joined(separator: ", "))")
     }
 
-    /// Chunks that no object's visible version names, and rows of parts: their uploads are all
+    /// Chunks that no object's version names, and rows of parts: their uploads are all
     /// over. One line where it cannot be known.
     private func garbage() async -> [String] {
         var named: [BlobID] = []
@@ -154,6 +171,8 @@ struct FinalChecks: Sendable {
                 named += blobs
             }
         }
+        guard let kept = await keptBlobs() else { return ["unreadable"] }
+        named += kept
         var left: [String] = []
         for node in nodes {
             guard let process = node.process else { return ["node \(node.place) is down"] }
@@ -168,6 +187,27 @@ struct FinalChecks: Sendable {
             } catch { return ["node \(node.place): \(error)"] }
         }
         return left
+    }
+
+    private func keptBlobs() async -> [BlobID]? {
+        let answer = await client.ask("bodies of versions") { (node) throws(ClusterError) in
+            var blobs: [BlobID] = []
+            var after: ClusterNode.VersionMarker?
+            repeat {
+                let page = try await node.listVersions(
+                    bucket: VersionWorkload.bucket, prefix: [], delimiter: [], after: after,
+                    limit: Limits.listPageMax)
+                for case .version(let key, let version, _) in page.entries {
+                    let found = try await node.find(
+                        bucket: VersionWorkload.bucket, key: key, version: version.name)
+                    blobs += found.version.body.blobs
+                }
+                after = page.next
+            } while after != nil
+            return blobs
+        }
+        if case .value(let blobs) = answer { return blobs }
+        return nil
     }
 
     private func blobs(_ bucket: String, _ key: String) async -> [BlobID]? {

@@ -47,6 +47,8 @@ public struct Simulation: Sendable {
     }
 
     private static let clients = 4
+    /// Besides, of the bucket that keeps versions.
+    private static let versionClients = 2
     /// Few, so that walks over all of them are short, and more than there are nodes.
     private static let partitionBits: UInt8 = 4
     /// Far more than a run takes; what spins ends here.
@@ -111,6 +113,7 @@ public struct Simulation: Sendable {
                 client: judge, around: around)
             if await checks.allUp(Array(nodes.prefix(cast.initial))) {
                 await judge.createBucket(Workload.bucket)
+                await judge.createBucket(VersionWorkload.bucket)
                 await work(nodes, storm, entropy, around)
                 storm.heal()
                 await checks.run()
@@ -155,10 +158,18 @@ public struct Simulation: Sendable {
                 Workload(
                     client: client(number, nodes, entropy, around), entropy: entropy.fork())
             }
+            let keepers = (0..<Self.versionClients).map { number in
+                VersionWorkload(
+                    client: client(Self.clients + 1 + number, nodes, entropy, around),
+                    entropy: entropy.fork(), enablesBehind: number == 0 ? share / 8 : nil)
+            }
             await withTaskGroup(of: Void.self) { clients in
                 group.addTask { await storm.run() }
                 for workload in workloads {
                     clients.addTask { await workload.run(operations: share) }
+                }
+                for keeper in keepers {
+                    clients.addTask { await keeper.run(operations: share) }
                 }
                 await clients.waitForAll()
             }

@@ -54,18 +54,30 @@ extension SimulatedClient {
         return true
     }
 
+    /// One version of a key, all of its bytes.
+    @discardableResult
+    func get(_ place: History.Place, _ version: VersionName) async -> Bool {
+        await read(place, "get \(version)", version) { (reader, content) throws(ClusterError) in
+            try await Self.compare(reader, content, 0..<content.bytes)
+        }
+    }
+
     /// One read of a key; true where it was answered, whatever the answer.
     @discardableResult
     func read(
-        _ place: History.Place, _ what: String,
+        _ key: History.Place, _ what: String, _ name: VersionName? = nil,
         _ compare:
             @escaping @Sendable (ObjectReader, Content) async throws(ClusterError) -> Bool
     ) async -> Bool {
         let start = history.moment()
         let history = history
-        let answer = await ask("\(what) \(place.key)") { (node) throws(ClusterError) in
-            let key = Array(place.key.utf8)
-            let version = try await node.head(bucket: place.bucket, key: key)
+        let place = name.map { key.version($0) } ?? key
+        let answer = await ask("\(what) \(key.key)") { (node) throws(ClusterError) in
+            let key = Array(key.key.utf8)
+            let version =
+                name == nil
+                ? try await node.head(bucket: place.bucket, key: key)
+                : try await node.find(bucket: place.bucket, key: key, version: name).version
             var found = Found(tag: version.etag, size: version.size)
             guard let content = history.content(behind: found.tag) else { return found }
             do throws(ClusterError) {
@@ -84,7 +96,7 @@ extension SimulatedClient {
             noteRead(place, found.tag, since: start)
             noteBucket(place, isThere: true, since: start)
             return judge(place, what, found)
-        case .error(.noSuchObject):
+        case .error(.noSuchObject), .error(.noSuchVersion):
             noteRead(place, nil, since: start)
             noteBucket(place, isThere: true, since: start)
             return true

@@ -11,7 +11,11 @@ struct Workload: Sendable {
     static let fleetingKeys = ["x", "y"]
 
     static func keys(of bucket: String) -> [String] {
-        bucket == self.bucket ? keys : fleetingKeys
+        switch bucket {
+        case self.bucket: keys
+        case VersionWorkload.bucket: VersionWorkload.keys
+        default: fleetingKeys
+        }
     }
 
     let client: SimulatedClient

@@ -30,7 +30,9 @@ extension SimulatedClient {
                 bucket: plan.place.bucket, key: Array(plan.place.key.utf8),
                 attributes: ObjectAttributes(), condition: plan.condition, idempotency: key,
                 body: body)
-            return Done(existed: !result.created, tag: result.version.etag)
+            return Done(
+                existed: !result.created, tag: result.version.etag,
+                version: result.isVersioned || plan.place.isKept ? result.version.name : nil)
         }
     }
 
@@ -44,7 +46,7 @@ extension SimulatedClient {
             let result = try await node.delete(
                 bucket: place.bucket, key: Array(place.key.utf8), condition: condition,
                 idempotency: key)
-            return Done(existed: result.existed, tag: nil)
+            return Done(existed: result.existed, tag: nil, version: result.version)
         }
     }
 
@@ -57,6 +59,8 @@ extension SimulatedClient {
     struct Done: Sendable {
         var existed: Bool?
         var tag: String?
+        /// Of a bucket that keeps versions: the one that was made.
+        var version: VersionName?
     }
 
     /// One change, asked for until its outcome is known or the attempts are used up. It takes
@@ -87,6 +91,9 @@ extension SimulatedClient {
                 if isFinishedByOthers, attempt > 0 { done.existed = nil }
                 if case .put(let tag) = action, done.tag != tag {
                     verdict.fail("\(place.key): stored \(tag), acknowledged \(done.tag ?? "")")
+                }
+                if let version = done.version, place.isKept {
+                    noteVersion(version, of: place, action, since: start)
                 }
                 note(place, action, condition, .done(existed: done.existed), since: start)
                 return noteBucket(place, isThere: true, since: start)
@@ -126,7 +133,9 @@ extension SimulatedClient {
         _ isOpen: Bool, _ place: History.Place, _ action: RegisterOperation.Action,
         _ condition: WriteCondition, since start: UInt64
     ) {
-        if isOpen { note(place, action, condition, .unknown, since: start) }
+        guard isOpen else { return }
+        note(place, action, condition, .unknown, since: start)
+        if place.isKept { leaveVersionOpen(of: place, action, since: start) }
     }
 
     /// What an attempt's failure says about the key.
@@ -142,7 +151,8 @@ extension SimulatedClient {
             noteRead(place, nil, since: start)
             noteBucket(place, isThere: false, since: start)
         case .noQuorum, .busy, .full, .outcomeUnknown, .stopped, .damaged, .bodyAborted,
-            .bodyEndedEarly, .uploadExpired, .uploadBusy, .tooManyUploads, .noSuchUpload:
+            .bodyEndedEarly, .uploadExpired, .uploadBusy, .tooManyUploads, .tooManyVersions,
+            .noSuchUpload:
             break
         default: verdict.fail("\(place.key): \(action) answered \(error)")
         }

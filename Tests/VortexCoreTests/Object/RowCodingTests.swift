@@ -57,7 +57,12 @@ private struct SampleRows {
 
     mutating func object() -> ObjectRow {
         var row = ObjectRow(generation: below(1_000))
-        row.versions = (0..<below(3)).map { _ in version() }
+        row.versions = (0..<below(3)).map { _ in
+            var version = version()
+            version.isNull = below(3) > 0
+            version.isMarker = below(4) == 0
+            return version
+        }
         row.modifiedMilliseconds = time()
         row.openUploads = (0..<below(3)).map { number in
             OpenUpload(
@@ -69,11 +74,14 @@ private struct SampleRows {
             OwedAnswer(
                 keyHash: digest(), requestHash: digest(), madeMilliseconds: time(),
                 outcome: number % 2 == 0
-                    ? .deleted(existed: number == 0)
+                    ? .deleted(
+                        existed: number == 0,
+                        version: ([nil, .null, .id(id())] as [VersionName?])[Int(below(3))],
+                        isMarker: false)
                     : .put(
                         change: id(), size: below(1_000),
                         tag: EntityTag(digest: digest(), parts: 1), modified: time(),
-                        created: number == 1))
+                        created: number == 1, isNull: below(2) == 0))
         }
         return row
     }
@@ -92,6 +100,7 @@ private struct SampleRows {
             row.version = version()
             // Uploads to which is appended know of none.
             if !row.isNumbered { row.version?.checksum = nil }
+            row.version?.isNull = below(2) == 0
         }
         row.created = below(2) == 0
         return row
@@ -133,8 +142,29 @@ private struct SampleRows {
             return (key, .accessKey(accessKey()))
         default:
             key.bucket = .zero
-            return (key, .bucket(BucketRow(id: id(), createdMilliseconds: time())))
+            var bucket = BucketRow(id: id(), createdMilliseconds: time())
+            bucket.versioning = Versioning(rawValue: UInt8(below(3))) ?? .off
+            bucket.settings = settings()
+            return (key, .bucket(bucket))
         }
+    }
+
+    mutating func settings() -> BucketSettings {
+        var settings = BucketSettings()
+        settings.access = below(2) == 0 ? .private : .publicRead
+        settings.ownership = [nil, .objectWriter, .ownerPreferred, .ownerEnforced][Int(below(4))]
+        settings.publicAccessBlock = below(2) == 0 ? nil : .init(rawValue: UInt8(below(16)))
+        settings.tags = (0..<below(3)).map { ObjectTag(key: "k\($0)", value: text()) }
+        for _ in 0..<below(3) {
+            var rule = CORSRule(
+                origins: [text(), "*"], methods: .init(rawValue: UInt8(1 + below(31))))
+            rule.id = text()
+            rule.headers = (0..<below(3)).map { _ in text() }
+            rule.exposedHeaders = (0..<below(3)).map { _ in text() }
+            rule.maxAgeSeconds = [nil, 0, 1, .max][Int(below(4))]
+            settings.cors.append(rule)
+        }
+        return settings
     }
 }
 
@@ -156,6 +186,61 @@ private struct SplitMix {
         for _ in 0..<2_000 {
             let (key, content) = sample.any()
             #expect(try RowContent(content.encoded, of: key) == content)
+        }
+    }
+
+    private func bucketRow(_ bytes: [UInt8]) throws(CodingError) -> BucketRow {
+        try ByteReader.decode(bytes) { (reader) throws(CodingError) in try reader.readBucketRow() }
+    }
+
+    @Test func `a bucket's row from before there were settings has none`() throws {
+        let id = BucketID(high: 1, low: 2)
+        var writer = ByteWriter()
+        writer.write(UInt8(1))
+        writer.write(UInt8(0))
+        writer.write(id)
+        writer.write(number: 7)
+        writer.write(number: 8)
+        var row = BucketRow(id: id, createdMilliseconds: 8)
+        row.generation = 7
+        #expect(try bucketRow(writer.bytes) == row)
+        #expect(RowContent.bucket(row).encoded == writer.bytes)
+        row.versioning = .enabled
+        #expect(try bucketRow([2] + writer.bytes[1...] + [1]) == row)
+        row.settings.access = .publicRead
+        #expect(RowContent.bucket(row).encoded.first == 3)
+        #expect(try bucketRow(RowContent.bucket(row).encoded) == row)
+    }
+
+    @Test func `settings beyond their bound do not decode, and are known to be so before`() throws {
+        var row = BucketRow(id: BucketID(high: 1, low: 2), createdMilliseconds: 8)
+        row.settings.tags = (0..<50).map {
+            ObjectTag(key: "\($0)", value: String(repeating: "v", count: 300))
+        }
+        #expect(row.settings.isWithinBounds)
+        #expect(try bucketRow(RowContent.bucket(row).encoded) == row)
+        row.settings.cors = (0..<20).map { number in
+            CORSRule(
+                origins: [String(repeating: "\(number % 10)", count: 200)], methods: .get)
+        }
+        #expect(!row.settings.isWithinBounds)
+        #expect(throws: CodingError.self) { try bucketRow(RowContent.bucket(row).encoded) }
+    }
+
+    @Test func `a bucket's row that was cut or changed throws, or is another one`() throws {
+        var sample = SampleRows(generator: SplitMix(state: 5))
+        for _ in 0..<50 {
+            var row = BucketRow(id: BucketID(high: 1, low: 2), createdMilliseconds: 8)
+            row.settings = sample.settings()
+            let bytes = RowContent.bucket(row).encoded
+            for end in 0..<bytes.count {
+                #expect(throws: CodingError.self) { try bucketRow(Array(bytes[..<end])) }
+            }
+            for place in 0..<bytes.count {
+                var other = bytes
+                other[place] ^= UInt8(1 << sample.below(8))
+                do { _ = try bucketRow(other) } catch { continue }
+            }
         }
     }
 
@@ -298,7 +383,7 @@ private struct SplitMix {
                 OwedAnswer(
                     keyHash: Digest128(high: 0, low: number),
                     requestHash: Digest128(high: 0, low: 0), madeMilliseconds: number,
-                    outcome: .deleted(existed: true)))
+                    outcome: .deleted(existed: true, version: nil, isMarker: false)))
         }
         #expect(row.answers.count == Limits.answersPerRowMax)
         #expect(row.answer(for: Digest128(high: 0, low: 4), now: 20) == nil)

@@ -140,9 +140,13 @@ struct S3BucketTests {
         ("/bucket?prefix=%FF", "InvalidArgument"), ("/bucket?prefix=a&prefix=b", "InvalidArgument"),
         ("/missing", "NoSuchBucket"), ("/BUCKET", "InvalidBucketName"),
         ("/bucket/%FF", "InvalidURI"), ("/bucket/%4", "InvalidURI"),
-        ("/bucket?versions", "NotImplemented"), ("/bucket/key?uploadId=1", "NoSuchUpload"),
+        ("/bucket?versions&version-id-marker=null", "InvalidArgument"),
+        ("/bucket?versions&key-marker=a&version-id-marker=x", "InvalidArgument"),
+        ("/bucket/key?uploadId=1", "NoSuchUpload"),
         ("/bucket?policy", "NotImplemented"), ("/bucket/key?tagging", "NoSuchKey"),
-        ("/bucket?acl&policy", "InvalidRequest"), ("/bucket/key?versionId=1", "NotImplemented"),
+        ("/bucket?acl&policy", "InvalidRequest"), ("/bucket/key?versionId=1", "InvalidArgument"),
+        ("/bucket/key?versionId", "InvalidArgument"),
+        ("/bucket/key?versionId=null", "NoSuchVersion"),
         ("/bucket/key?partNumber=1", "NoSuchKey"),
     ])
     func `what cannot be done is refused with its code`(target: String, code: String) async throws {

@@ -60,6 +60,16 @@ struct BodyPlan: Sendable {
             length: decoded, signer: signer, signsTrailers: signsTrailers, trailerNames: trailers)
     }
 
+    /// Of a form's file: what its fields promise.
+    init(fields: HeaderFields) throws(S3Error) {
+        checksum = try ClaimedChecksum.find(fields, trailers: [])
+        guard let line = fields["content-md5"] else { return }
+        guard let value = Base64.decode(line.utf8), value.count == 16 else {
+            throw S3Error(.invalidDigest)
+        }
+        md5 = value
+    }
+
     /// A request without a signature can still have the framing, and cannot have signed chunks.
     private static func unsignedPayload(_ headers: HeaderFields) throws(S3Error) -> PayloadKind {
         guard let text = headers["x-amz-content-sha256"] else { return .unsigned }

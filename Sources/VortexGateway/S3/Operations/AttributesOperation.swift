@@ -12,16 +12,13 @@ extension S3Handler {
     }
 
     func getObjectAttributes(_ call: S3Call) async throws(S3Error) -> Response {
-        try call.checkVersion()
         let (bucket, key) = (try call.bucket(), try call.key())
         try call.require(.read, bucket: bucket, key: key)
         let wanted = try Self.attributes(call.headers)
         let limit = try Self.number(call.headers, "x-amz-max-parts") ?? Limits.listPageMax
         let marker = try Self.number(call.headers, "x-amz-part-number-marker") ?? 0
-        let version: ObjectVersion
-        do throws(ClusterError) {
-            version = try await node.head(bucket: bucket, key: key)
-        } catch { throw Self.readError(error, key) }
+        let found = try await found(bucket, key, try call.version())
+        let version = found.version
         let modified = HTTPDate.string(seconds: Int64(version.modifiedMilliseconds / 1_000))
         var response = Response.xml(
             XMLWriter.document("GetObjectAttributesResponse") { xml in
@@ -41,6 +38,7 @@ extension S3Handler {
                 if wanted.contains(.size) { xml.element("ObjectSize", version.size) }
             })
         response.headers.append(("Last-Modified", modified))
+        response.headers += found.headers
         return response
     }
 

@@ -8,9 +8,10 @@ extension S3Handler {
         let (bucket, key) = (try call.bucket(), try call.key())
         try call.require(.write, bucket: bucket, key: key)
         let source = try CopySource(call.headers["x-amz-copy-source"] ?? "")
-        try call.require(.read, bucket: source.bucket, key: source.key)
+        try await requireRead(call, .read, bucket: source.bucket, key: source.key)
         let replaces = try Self.replacesMetadata(call.headers)
-        guard replaces || source.bucket != bucket || source.key != key else {
+        let isElsewhere = source.bucket != bucket || source.key != key
+        guard replaces || isElsewhere || source.version != nil else {
             throw S3Error(
                 .invalidRequest,
                 "This copy request is illegal because it is trying to copy an object to itself "
@@ -19,7 +20,8 @@ extension S3Handler {
         }
         let condition = try Self.writeCondition(call.headers)
         let idempotency = Self.idempotency(call, condition)
-        let version = try await copied(source, call)
+        let found = try await copied(source, call)
+        let version = found.version
         guard version.size <= Self.bodyBytesMax else {
             throw S3Error(
                 .invalidRequest,
@@ -36,22 +38,30 @@ extension S3Handler {
                 bucket: bucket, key: key, attributes: attributes, condition: condition,
                 idempotency: idempotency, body: body)
         }
-        return .xml(
+        var response = Response.xml(
             XMLWriter.document("CopyObjectResult") { xml in
                 xml.element("LastModified", time: result.version.modifiedMilliseconds)
                 xml.element("ETag", "\"\(result.version.etag)\"")
                 xml.checksum(result.version.checksum, of: result.version.tag)
             })
+        response.headers += result.headers + found.sourceHeaders
+        return response
     }
 
     /// The version that is to be copied, if the request's conditions hold for it.
-    func copied(_ source: CopySource, _ call: S3Call) async throws(S3Error) -> ObjectVersion {
-        let version: ObjectVersion
-        do throws(ClusterError) {
-            version = try await node.head(bucket: source.bucket, key: source.key)
-        } catch { throw Self.readError(error, source.key) }
-        try checkSource(version, call.headers)
-        return version
+    func copied(_ source: CopySource, _ call: S3Call) async throws(S3Error) -> FoundVersion {
+        let found: FoundVersion
+        do throws(S3Error) {
+            found = try await self.found(source.bucket, source.key, source.version)
+        } catch {
+            guard error.code == .methodNotAllowed else { throw error }
+            throw S3Error(
+                .invalidRequest,
+                "The source of a copy request may not specifically refer to a delete marker by "
+                    + "version id.")
+        }
+        try checkSource(found.version, call.headers)
+        return found
     }
 
     func copyBody(
@@ -125,6 +135,7 @@ extension S3Handler {
 struct CopySource: Sendable, Hashable {
     var bucket: String
     var key: [UInt8]
+    var version: VersionName?
 
     init(_ text: String) throws(S3Error) {
         let (path, query) = Self.split(text)
@@ -139,7 +150,9 @@ struct CopySource: Sendable, Hashable {
         else { throw Self.malformed(text) }
         bucket = name
         key = try S3Place.checked(Array(bare[(slash + 1)...]))
-        if let query, query != "versionId=null" { throw .notImplemented("versionId") }
+        version = try query.map { query throws(S3Error) in
+            try S3Call.version(String(query.dropFirst("versionId=".utf8.count)))
+        }
     }
 
     /// Only `?versionId=` is a query; any other question mark is the key's.

@@ -4,22 +4,23 @@ internal import VortexCore
 /// DeleteObject and DeleteObjects.
 extension S3Handler {
     func deleteObject(_ call: S3Call) async throws(S3Error) -> Response {
-        try call.checkVersion()
+        let version = try call.version()
         let (bucket, key) = (try call.bucket(), try call.key())
         try call.require(.write, bucket: bucket, key: key)
         let condition = try Self.writeCondition(call.headers)
         let idempotency = Self.idempotency(call, condition)
-        _ = try await s3Asking { () async throws(ClusterError) in
+        let result = try await s3Asking { () async throws(ClusterError) in
             try await self.node.delete(
-                bucket: bucket, key: key, condition: condition, idempotency: idempotency)
+                bucket: bucket, key: key, version: version, condition: condition,
+                idempotency: idempotency)
         }
-        return Response(status: 204)
+        return Response(status: 204, headers: result.headers)
     }
 
     private struct Deletion: Sendable {
         var key: [UInt8]
         var tag: String?
-        /// The only version there is; told back as it was given.
+        /// Told back as it was given.
         var version: String?
     }
 
@@ -40,21 +41,13 @@ extension S3Handler {
             try await self.node.bucket(bucket)
         }
         let isQuiet = root.value("Quiet") == "true"
-        let failures = await delete(deletions, bucket, call.caller)
+        let outcomes = await delete(deletions, bucket, call.caller)
         let document = XMLWriter.document("DeleteResult") { xml in
-            for (deletion, failure) in zip(deletions, failures) {
-                if let failure {
-                    xml.element("Error") { xml in
-                        xml.element("Key", utf8: deletion.key)
-                        if let version = deletion.version { xml.element("VersionId", version) }
-                        xml.element("Code", failure.code.rawValue)
-                        xml.element("Message", failure.message)
-                    }
-                } else if !isQuiet {
-                    xml.element("Deleted") { xml in
-                        xml.element("Key", utf8: deletion.key)
-                        if let version = deletion.version { xml.element("VersionId", version) }
-                    }
+            for (deletion, outcome) in zip(deletions, outcomes) {
+                switch outcome {
+                case .success where isQuiet: break
+                case .success(let result): xml.deleted(deletion.key, deletion.version, result)
+                case .failure(let failure): xml.failed(deletion.key, deletion.version, failure)
                 }
             }
         }
@@ -83,49 +76,75 @@ extension S3Handler {
         return deletions
     }
 
-    /// In the order of `deletions`; nil for what is gone now.
+    private typealias Outcome = Result<DeleteResult, S3Error>
+
+    /// In the order of `deletions`.
     private func delete(
         _ deletions: [Deletion], _ bucket: String, _ caller: Caller
-    ) async -> [S3Error?] {
-        await withTaskGroup(of: (Int, S3Error?).self) { group in
-            var failures = [S3Error?](repeating: nil, count: deletions.count)
+    ) async -> [Outcome] {
+        await withTaskGroup(of: (Int, Outcome).self) { group in
+            let none = Outcome.failure(S3Error(.internalError))
+            var outcomes = [Outcome](repeating: none, count: deletions.count)
             var started = 0
             while started < min(Self.deletionsTogether, deletions.count) {
                 let (index, deletion) = (started, deletions[started])
                 group.addTask { (index, await self.delete(deletion, bucket, caller)) }
                 started += 1
             }
-            while let (index, failure) = await group.next() {
-                failures[index] = failure
+            while let (index, outcome) = await group.next() {
+                outcomes[index] = outcome
                 guard started < deletions.count else { continue }
                 let (next, deletion) = (started, deletions[started])
                 group.addTask { (next, await self.delete(deletion, bucket, caller)) }
                 started += 1
             }
-            return failures
+            return outcomes
         }
     }
 
     private func delete(
         _ deletion: Deletion, _ bucket: String, _ caller: Caller
-    ) async -> S3Error? {
+    ) async -> Outcome {
         do throws(S3Error) {
             let key = try S3Place.checked(deletion.key)
             guard caller.may(.write, bucket: bucket, key: key) else {
                 throw S3Error(.accessDenied)
             }
-            if let version = deletion.version, version != "null" {
-                throw .notImplemented("VersionId")
+            let version = try deletion.version.map { text throws(S3Error) in
+                try S3Call.version(text)
             }
             var condition = WriteCondition()
             if let tag = deletion.tag {
                 condition.ifMatch = tag == "*" ? .any : .tags([tag.filter { $0 != "\"" }])
             }
-            _ = try await s3Asking { () async throws(ClusterError) in
+            let order = condition
+            let result = try await s3Asking { () async throws(ClusterError) in
                 try await self.node.delete(
-                    bucket: bucket, key: key, condition: condition, idempotency: nil)
+                    bucket: bucket, key: key, version: version, condition: order,
+                    idempotency: nil)
             }
-            return nil
-        } catch { return error }
+            return .success(result)
+        } catch { return .failure(error) }
+    }
+}
+
+extension XMLWriter {
+    fileprivate mutating func deleted(_ key: [UInt8], _ version: String?, _ result: DeleteResult) {
+        element("Deleted") { xml in
+            xml.element("Key", utf8: key)
+            if let version { xml.element("VersionId", version) }
+            guard result.isMarker, let marker = result.version else { return }
+            xml.element("DeleteMarker", true)
+            xml.element("DeleteMarkerVersionId", marker.description)
+        }
+    }
+
+    fileprivate mutating func failed(_ key: [UInt8], _ version: String?, _ failure: S3Error) {
+        element("Error") { xml in
+            xml.element("Key", utf8: key)
+            if let version { xml.element("VersionId", version) }
+            xml.element("Code", failure.code.rawValue)
+            xml.element("Message", failure.message)
+        }
     }
 }

@@ -4,23 +4,22 @@ internal import VortexCore
 /// GetObject and HeadObject.
 extension S3Handler {
     func getObject(_ call: S3Call, isHead: Bool) async throws(S3Error) -> Response {
-        try call.checkVersion()
         let (bucket, key) = (try call.bucket(), try call.key())
-        try call.require(.read, bucket: bucket, key: key)
-        let version: ObjectVersion
-        do throws(ClusterError) {
-            version = try await node.head(bucket: bucket, key: key)
-        } catch { throw Self.readError(error, key) }
+        try await requireRead(call, .read, bucket: bucket, key: key)
+        let found = try await found(bucket, key, try call.version())
+        let version = found.version
         let modified = Int64(version.modifiedMilliseconds / 1_000)
         switch conditions(call.headers).outcome(etag: version.etag, modifiedSeconds: modified) {
         case .failed: throw S3Error(.preconditionFailed)
         case .notModified:
             throw S3Error(
                 .notModified, nil, [],
-                headers: Self.identity(version).map { .init(name: $0.0, value: $0.1) })
+                headers: (Self.identity(version) + found.headers).map {
+                    .init(name: $0.0, value: $0.1)
+                })
         case .proceed: break
         }
-        var headers = Self.headers(of: version)
+        var headers = Self.headers(of: version) + found.headers
         try Self.override(&headers, call)
         let part = try Self.part(of: version, call)
         let range =
@@ -68,15 +67,6 @@ extension S3Handler {
         // Several ranges in one answer are not among what S3 does: it sends all.
         case .whole, .ranges: return nil
         }
-    }
-
-    static func readError(_ error: ClusterError, _ key: [UInt8]) -> S3Error {
-        var answer = S3Error(answering: error)
-        if error == .noSuchObject {
-            answer.details.append(
-                .init(name: .key, value: String(decoding: key, as: UTF8.self)))
-        }
-        return answer
     }
 
     private func conditions(_ headers: HeaderFields) -> ReadConditions {

@@ -22,7 +22,7 @@ extension S3Handler {
         _ call: S3Call, _ version: ListVersion
     ) async throws(S3Error) -> Response {
         let listing = try Self.listing(call, version)
-        try call.require(.list, bucket: listing.bucket, key: listing.prefix)
+        try await requireRead(call, .list, bucket: listing.bucket, key: listing.prefix)
         guard listing.limit > 0 else {
             _ = try await s3Asking { () async throws(ClusterError) in
                 try await self.node.bucket(listing.bucket)

@@ -56,7 +56,7 @@ extension S3Handler {
         }
         let version = result.version
         let location = "http://\(call.headers["host"] ?? "")/\(place.bucket)/"
-        return .xml(
+        var response = Response.xml(
             XMLWriter.document("CompleteMultipartUploadResult") { xml in
                 xml.element(
                     "Location",
@@ -69,6 +69,8 @@ extension S3Handler {
                     xml.element("ChecksumType", checksum.kind.name)
                 }
             })
+        response.headers += result.headers
+        return response
     }
 
     func abortMultipartUpload(_ call: S3Call) async throws(S3Error) -> Response {

@@ -38,9 +38,10 @@ extension S3Handler {
         let (place, number) = (try call.upload(), try call.partNumber())
         try call.require(.write, bucket: place.bucket, key: place.key)
         let source = try CopySource(call.headers["x-amz-copy-source"] ?? "")
-        try call.require(.read, bucket: source.bucket, key: source.key)
+        try await requireRead(call, .read, bucket: source.bucket, key: source.key)
         let rule = try await checksumRule(of: place)
-        let version = try await copied(source, call)
+        let found = try await copied(source, call)
+        let version = found.version
         let range = try Self.copiedRange(
             call.headers["x-amz-copy-source-range"], size: version.size)
         guard range.upperBound - range.lowerBound <= Self.bodyBytesMax else {
@@ -54,12 +55,14 @@ extension S3Handler {
         do throws(ClusterError) {
             part = try await node.putPart(place, number: number, body: body)
         } catch { throw place.error(error) }
-        return .xml(
+        var response = Response.xml(
             XMLWriter.document("CopyPartResult") { xml in
                 xml.element("LastModified", time: part.modifiedMilliseconds)
                 xml.element("ETag", "\"\(part.tag)\"")
                 xml.checksum(part.checksum, of: part.tag)
             })
+        response.headers += found.sourceHeaders
+        return response
     }
 
     /// `bytes=first-last`, both given.

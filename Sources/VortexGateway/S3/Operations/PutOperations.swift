@@ -27,7 +27,7 @@ extension S3Handler {
                 bucket: bucket, key: key, attributes: attributes, condition: condition,
                 idempotency: idempotency, body: body)
         } catch { throw body.failure ?? S3Error(answering: error) }
-        let headers = [("ETag", "\"\(result.version.etag)\"")]
+        let headers = [("ETag", "\"\(result.version.etag)\"")] + result.headers
         let checksum = body.checksum?.headers(of: result.version.tag) ?? []
         return Response(status: 200, headers: headers + checksum)
     }
@@ -71,6 +71,9 @@ extension S3Handler {
         var request = ByteWriter()
         request.write(text: call.head.method)
         request.write(string: call.target.path)
+        do throws(S3Error) {
+            if let version = try call.text("versionId") { request.write(text: version) }
+        } catch { return nil }
         for name in ["if-match", "if-none-match", "x-amz-copy-source"] {
             for value in call.headers.all(name) { request.write(text: value) }
             request.write(UInt8(0))

@@ -51,11 +51,15 @@ struct SignatureClaim: Hashable, Sendable {
         guard !authorization.hasPrefix("AWS ") else { throw .version2 }
         guard authorization.hasPrefix(algorithm + " ") else { throw .unknownScheme }
         var (credential, signed, signature) = (Substring?.none, Substring?.none, Substring?.none)
-        for piece in authorization.dropFirst(algorithm.utf8.count + 1).split(separator: ",") {
-            let field = piece.drop { $0 == " " }
-            guard let equals = field.firstIndex(of: "=") else { throw .malformedHeader }
-            let value = field[field.index(after: equals)...]
-            switch field[..<equals] {
+        // Bytes, not characters: this is done for every request.
+        let fields = authorization.utf8.dropFirst(algorithm.utf8.count + 1)
+        for piece in fields.split(separator: UInt8(ascii: ",")) {
+            let field = piece.drop { $0 == UInt8(ascii: " ") }
+            guard let equals = field.firstIndex(of: UInt8(ascii: "=")) else {
+                throw .malformedHeader
+            }
+            let value = Substring(field[field.index(after: equals)...])
+            switch Substring(field[..<equals]) {
             case "Credential" where credential == nil: credential = value
             case "SignedHeaders" where signed == nil: signed = value
             case "Signature" where signature == nil: signature = value
@@ -137,8 +141,9 @@ struct SignatureClaim: Hashable, Sendable {
     }
 
     /// `ID/date/region/service/terminator`; an id may have slashes of its own.
-    private static func credential(_ text: Substring) -> (String, SigningScope)? {
-        let pieces = text.split(separator: "/", omittingEmptySubsequences: false)
+    static func credential(_ text: Substring) -> (String, SigningScope)? {
+        let pieces = text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+            .map { Substring($0) }
         guard pieces.count >= 5, let scope = SigningScope(pieces.suffix(4)) else { return nil }
         let keyID = pieces.dropLast(4).joined(separator: "/")
         guard (1...keyIDBytesMax).contains(keyID.utf8.count) else { return nil }
@@ -147,7 +152,8 @@ struct SignatureClaim: Hashable, Sendable {
 
     /// Sorted, each once, in lower case: what is signed has one spelling.
     private static func names(_ text: Substring) -> [String]? {
-        let names = text.split(separator: ";", omittingEmptySubsequences: false).map(String.init)
+        let names = text.utf8.split(separator: UInt8(ascii: ";"), omittingEmptySubsequences: false)
+            .map { String(Substring($0)) }
         guard names.count <= signedHeadersMax else { return nil }
         for name in names {
             guard !name.isEmpty,

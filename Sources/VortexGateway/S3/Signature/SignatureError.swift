@@ -8,6 +8,8 @@ enum SignatureError: Error, Hashable, Sendable {
     case malformedHeader
     /// The X-Amz-* parameters of a presigned URL are not of the grammar.
     case malformedQuery
+    /// The x-amz-* fields of a form are not of the grammar, or not all there.
+    case malformedForm
     /// X-Amz-Expires is not 1 to 604,800.
     case expiresOutOfRange
     /// In a header and in the query, or twice.

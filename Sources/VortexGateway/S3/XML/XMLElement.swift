@@ -40,18 +40,20 @@ struct XMLElement: Hashable, Sendable {
         return root
     }
 
-    func child(_ name: String) -> XMLElement? { children.first { $0.name == name } }
-
-    func all(_ name: String) -> [XMLElement] { children.filter { $0.name == name } }
-
-    /// The text of a child, without whitespace around it; nil where there is no such child.
-    func value(_ name: String) -> String? {
-        guard let text = child(name)?.text else { return nil }
+    /// Without whitespace around it.
+    var trimmedText: String {
         var characters = Substring(text)
         while let first = characters.first, first.isWhitespace { characters.removeFirst() }
         while let last = characters.last, last.isWhitespace { characters.removeLast() }
         return String(characters)
     }
+
+    func child(_ name: String) -> XMLElement? { children.first { $0.name == name } }
+
+    func all(_ name: String) -> [XMLElement] { children.filter { $0.name == name } }
+
+    /// The text of a child, without whitespace around it; nil where there is no such child.
+    func value(_ name: String) -> String? { child(name)?.trimmedText }
 }
 
 /// The elements that are open while a document is read.

@@ -79,6 +79,14 @@ struct XMLWriter: Sendable {
         close("Grantee")
     }
 
+    /// Whoever asks, as an ACL names them.
+    mutating func everybody() {
+        bytes += "<Grantee xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"".utf8
+        bytes += " xsi:type=\"Group\">".utf8
+        element("URI", CannedACL.everybody)
+        close("Grantee")
+    }
+
     /// What was written before by another writer.
     mutating func finished(_ other: XMLWriter) { bytes += other.bytes }
 

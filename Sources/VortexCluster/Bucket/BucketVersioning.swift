@@ -1,0 +1,31 @@
+public import VortexCore
+
+/// Whether a bucket keeps versions: a setting, which every owner knows of before it is
+/// acknowledged, so that no gateway that has not heard of it overwrites a version.
+extension ClusterNode {
+    /// Where the setting is that already it is told to the owners once more: who set it may not
+    /// have come to it.
+    public func setVersioning(
+        bucket name: String, _ versioning: Versioning
+    ) async throws(ClusterError) {
+        let row = try await changeRow(ofBucket: name) { (row) throws(ClusterError) in
+            guard row.state == .open else { throw .busy }
+            guard row.versioning != versioning else { return false }
+            row.versioning = versioning
+            return true
+        }
+        try await announce(row, name)
+    }
+
+    /// True for all writes from now on: a change that was cut short is told to the owners first.
+    public func versioning(bucket name: String) async throws(ClusterError) -> Versioning {
+        let row = try await bucketRow(name)
+        if row.generation > 1 { try await announce(row, name) }
+        return row.versioning
+    }
+}
+
+extension BucketInfo {
+    /// It keeps versions, or has.
+    public var isVersioned: Bool { versioning != .off }
+}
