@@ -105,7 +105,7 @@ def test_anybody_reads_what_is_public_and_nothing_else(keyed, s3, name):
 
 def test_cors(keyed, s3, name):
     assert code(s3.get_bucket_cors, Bucket=name) == "NoSuchCORSConfiguration"
-    rules = [{"ID": "one", "AllowedOrigins": ["https://*.example"], "AllowedMethods": ["PUT", "GET"],
+    rules = [{"ID": "one", "AllowedOrigins": ["https://*.example"], "AllowedMethods": ["GET", "PUT"],
               "AllowedHeaders": ["*"], "ExposeHeaders": ["ETag"], "MaxAgeSeconds": 30}]
     s3.put_bucket_cors(Bucket=name, CORSConfiguration={"CORSRules": rules})
     assert s3.get_bucket_cors(Bucket=name)["CORSRules"] == rules
