@@ -69,6 +69,8 @@ extension Exchange {
         let proxies = server.options.trustedProxies
         return Authenticator.Origin(
             address: proxies.client(peer: record.peer, head.headers),
-            forwardedHost: proxies.host(peer: record.peer, head.headers))
+            forwardedHost: proxies.host(peer: record.peer, head.headers),
+            isSecure: proxies.isSecure(peer: record.peer, head.headers)
+                ?? (server.options.certificate != nil))
     }
 }

@@ -69,7 +69,7 @@ public struct ChunkWrite: Sendable {
 public struct RowEffects: Hashable, Sendable {
     /// Blobs that one change may unname: every body and upload of a row, and a completed upload's
     /// parts.
-    public static let unnamedMax = 32_768
+    public static let unnamedMax = 65_536
 
     /// When the change was made.
     public var milliseconds: UInt64

@@ -1,7 +1,8 @@
 import Testing
-import VortexCluster
 import VortexCore
 import VortexStore
+
+@testable import VortexCluster
 
 extension Site {
     func makeVersionedBucket(_ versioning: Versioning = .enabled) async throws {
@@ -349,6 +350,40 @@ extension Site {
             #expect(error == .tooManyVersions && names.count > 100)
             for name in names { #expect(try await site.delete("key", name).existed) }
             try await site.node.deleteBucket(Site.bucket)
+        }
+    }
+
+    /// Else it would come over what is put after the room has been made.
+    @Test func `a complete that a full row refuses is refused for good`() async throws {
+        try await withNode { site in
+            try await site.makeVersionedBucket()
+            let uploads = try await [site.createMultipart(), site.createMultipart()]
+            var parts: [StoredPart] = []
+            for place in uploads { parts.append(try await site.part(place, 1, [7])) }
+            var names: [VersionName] = []
+            // Full but for what a version without metadata needs: filled up by smaller ones.
+            for bytes in [Limits.metadataBytesMax, 256, 0] {
+                let some = ObjectAttributes(contentType: String(repeating: "x", count: bytes))
+                while names.count < Limits.versionsPerRowMax {
+                    do throws(ClusterError) {
+                        names.append(try await site.put("key", [1], attributes: some).version.name)
+                    } catch { break }
+                }
+            }
+            let refused = await failure { () async throws(ClusterError) in
+                try await site.complete(uploads[0], [parts[0]])
+            }
+            #expect(refused == .tooManyVersions)
+            for name in names.prefix(3) { try await site.delete("key", name) }
+            let newest = try await site.put("key", [2]).version.name
+            try await site.node.tidyUploads()
+            let visible = try await site.node.head(bucket: Site.bucket, key: Array("key".utf8))
+            #expect(visible.name == newest)
+            let again = await failure { () async throws(ClusterError) in
+                try await site.complete(uploads[0], [parts[0]])
+            }
+            #expect(again == .noSuchUpload)
+            try await site.complete(uploads[1], [parts[1]])
         }
     }
 

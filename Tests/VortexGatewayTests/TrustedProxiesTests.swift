@@ -28,6 +28,23 @@ import Testing
         #expect(client(list, "127.0.0.1", [("x-forwarded-for", "unknown")]) == "127.0.0.1")
     }
 
+    @Test func `a trusted proxy says whether its client came by TLS, and nobody else`() {
+        func isSecure(_ peer: String, _ name: String, _ value: String) -> Bool? {
+            TrustedProxies("10.0.0.0/8")?.isSecure(peer: peer, HeaderFields([(name, value)]))
+        }
+        #expect(isSecure("10.1.1.1", "X-Forwarded-Proto", "HTTPS") == true)
+        #expect(isSecure("10.1.1.1", "X-Forwarded-Proto", "http") == false)
+        #expect(isSecure("10.1.1.1", "Forwarded", "for=1.2.3.4;proto=https, for=10.1.1.2") == true)
+        #expect(isSecure("10.1.1.1", "Via", "1.1 a") == nil)
+        #expect(isSecure("1.2.3.4", "X-Forwarded-Proto", "https") == nil)
+        let origin = Authenticator.Origin(
+            address: "", forwardedHost: "store.example", isSecure: true)
+        #expect(origin.root(HeaderFields([("Host", "inner")])) == "https://store.example")
+        #expect(
+            Authenticator.Origin(address: "").root(HeaderFields([("Host", "a:80")]))
+                == "http://a:80")
+    }
+
     @Test(arguments: ["nonsense", "1.2.3.4/33", "::1/129", "1.2.3.4/-1", "1.2.3"])
     func `what is no network is refused`(list: String) {
         #expect(TrustedProxies(list) == nil)

@@ -285,8 +285,15 @@ final class Chunks: Sendable {
         return .copied
     }
 
-    /// Whoever may have it is asked, owner or not: every member has to answer.
+    /// Whoever may have it is asked, owner or not: every member has to answer, and again, for a
+    /// stray may have moved between two questions.
     private func isLost(_ id: ChunkID) async throws(ClusterError) -> Bool {
+        let epoch = book.view.epoch
+        guard try await isNowhere(id), try await isNowhere(id) else { return false }
+        return book.view.epoch == epoch
+    }
+
+    private func isNowhere(_ id: ChunkID) async throws(ClusterError) -> Bool {
         let members = book.view.peers
         guard let stored = try local(id), !members.contains(where: { peers.isSuspect($0) }),
             await isUnreadable(id, stored.length, at: owner)

@@ -214,6 +214,11 @@ extension ClusterNode {
 }
 
 extension ObjectRow {
+    /// Encoded it leaves what deleting some of its versions needs.
+    var hasRoomForOthers: Bool {
+        RowContent.object(self).encoded.count <= Limits.rowBytesMax - Limits.rowReserveBytes
+    }
+
     /// The version becomes the newest one, under the name and the time that it gets here.
     mutating func add(
         _ version: inout ObjectVersion, in bucket: BucketInfo, now: UInt64

@@ -186,8 +186,12 @@ final class Coordinator: Sendable {
             let ticket = latch.lastTicket
             switch await gatherAccepts(request, second) {
             case .accepted:
-                sight = KeyLatch.Sight(
-                    value: request.value, ticketMax: ticket, generation: change.generation)
+                // A write-back's accept says nothing of the bucket's settings.
+                sight =
+                    request.generation != change.generation
+                    ? nil
+                    : KeyLatch.Sight(
+                        value: request.value, ticketMax: ticket, generation: change.generation)
                 return try answer.get()
             case .again(let mayTakeEffect): isInDoubt = isInDoubt || (isOurs && mayTakeEffect)
             case .failed(let error, let mayTakeEffect):
@@ -273,7 +277,9 @@ final class Coordinator: Sendable {
                 over: found.value?.past(at: ballot.clock) ?? [],
                 isTombstone: content.isTombstone, bodies: content.rowBodies,
                 content: content.encoded)
-            try Self.checkSize(of: value, content, over: found.value)
+            do throws(ClusterError) {
+                try Self.checkSize(of: value, content, over: found.value)
+            } catch { return Step(value: nil, bodies: [], answer: .failure(error)) }
             return Step(value: value, bodies: bodies, answer: .success(answer))
         }
     }
@@ -287,8 +293,8 @@ final class Coordinator: Sendable {
             guard bytes <= Limits.rowBytesMax else { throw .metadataTooLarge }
             return
         }
-        let isSmaller = bytes < found?.content.count ?? 0
-        let most = isSmaller ? Limits.rowBytesMax : Limits.rowBytesMax - Limits.rowReserveBytes
+        let isNoLarger = bytes <= found?.content.count ?? 0
+        let most = isNoLarger ? Limits.rowBytesMax : Limits.rowBytesMax - Limits.rowReserveBytes
         guard bytes <= most else { throw .tooManyVersions }
     }
 

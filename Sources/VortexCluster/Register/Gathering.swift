@@ -229,10 +229,13 @@ extension Coordinator {
                 })
             if case .failed(.left) = answer {} else { owed.arrived(number) }
         }
-        guard case .missing(let blobs) = answer,
-            let whole = await bring(blobs, for: request, to: node, place)
-        else { return (node, answer) }
-        return (node, await anOwner(node).accept(whole, epoch: place.epoch))
+        guard case .missing(let blobs) = answer else { return (node, answer) }
+        switch await bring(blobs, for: request, to: node, place) {
+        case .failure(.damaged): return (node, answer)
+        case .failure(let failure): return (node, .failed(failure))
+        case .success(let whole):
+            return (node, await anOwner(node).accept(whole, epoch: place.epoch))
+        }
     }
 
     // MARK: Reads

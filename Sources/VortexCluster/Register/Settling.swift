@@ -5,21 +5,23 @@ internal import VortexStore
 extension Coordinator {
     /// Bodies that an owner lacks, from whichever owner has them. A request carries one: where
     /// there are more, of a row with many versions, all are brought ahead of it, one at a time.
-    /// Returns the request to be made again; nil where a body is nowhere, or cannot be stored.
+    /// Returns the request to be made again; `.damaged` where a body is nowhere.
     func bring(
         _ blobs: [BlobID], for request: AcceptRequest, to node: NodeID,
         _ place: LayoutView.Place
-    ) async -> AcceptRequest? {
+    ) async -> Result<AcceptRequest, OwnerFailure> {
         var whole = request
         for blob in blobs {
-            guard let body = await body(blob, of: request.key, place) else { return nil }
+            guard let body = await body(blob, of: request.key, place) else {
+                return .failure(.damaged)
+            }
             if blobs.count == 1, request.bodies.isEmpty {
                 whole.bodies = [body]
-            } else if await anOwner(node).putRowBody(body, epoch: place.epoch) != nil {
-                return nil
+            } else if let failure = await anOwner(node).putRowBody(body, epoch: place.epoch) {
+                return .failure(failure)
             }
         }
-        return whole
+        return .success(whole)
     }
 
     private func body(
@@ -115,10 +117,12 @@ extension Coordinator {
         _ request: AcceptRequest, at node: NodeID, _ place: LayoutView.Place
     ) async -> InstallAnswer {
         let answer = await anOwner(node).install(request, epoch: place.epoch)
-        guard case .missing(let blobs) = answer,
-            let whole = await bring(blobs, for: request, to: node, place)
-        else { return answer }
-        return await anOwner(node).install(whole, epoch: place.epoch)
+        guard case .missing(let blobs) = answer else { return answer }
+        switch await bring(blobs, for: request, to: node, place) {
+        case .failure(.damaged): return answer
+        case .failure(let failure): return .failed(failure)
+        case .success(let whole): return await anOwner(node).install(whole, epoch: place.epoch)
+        }
     }
 
     /// A read whose phase 2 is never left out: every owner that hears of it has the same row.

@@ -36,7 +36,7 @@ extension ClusterNode {
             if omitted.contains(.finish) { return }
             do throws(ClusterError) { _ = try await finish(upload) } catch {
                 switch error {
-                // Until some of its object's versions are deleted, and it is asked for again.
+                // Refused for good, as its client is told.
                 case .preconditionFailed, .tooManyVersions: return
                 case .noSuchBucket: try await finishWithoutBucket(upload)
                 default: throw error

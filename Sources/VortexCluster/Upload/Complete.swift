@@ -70,7 +70,7 @@ extension ClusterNode {
 
     private enum Commit: Sendable {
         case written(PutResult)
-        case refused
+        case refused(ClusterError)
     }
 
     /// From completing on; safe to run any number of times, by anyone.
@@ -81,7 +81,7 @@ extension ClusterNode {
         }
         switch try await commit(upload) {
         case .written(let result): return try Self.result(of: try await setDone(upload, result))
-        case .refused:
+        case .refused(let reason):
             try await setUpload(upload) { (row) throws(ClusterError) in
                 guard row.state == .completing else { return }
                 // What it named can go: nobody commits it any more.
@@ -90,7 +90,7 @@ extension ClusterNode {
                 row.version?.checksum?.parts = []
             }
             try await closeUpload(.multipart(upload.id), upload.object)
-            throw .preconditionFailed
+            throw reason
         }
     }
 
@@ -138,16 +138,24 @@ extension ClusterNode {
                 })
             else { return .nothing(.success(.written(Self.committed(upload, version, in: row)))) }
             guard row.openUploads[index].state == .open else {
-                return .nothing(.success(.refused))
+                return .nothing(.success(.refused(.preconditionFailed)))
             }
             guard upload.row.condition.holds(for: row.visible?.tag) else {
                 row.openUploads[index].state = .refused
-                return .write(.object(row), bodies: [], .refused)
+                return .write(.object(row), bodies: [], .refused(.preconditionFailed))
             }
+            var full = row
             row.openUploads.remove(at: index)
-            let result = try row.add(&version, in: bucket, now: now)
-            row.owe(result.answer(to: upload.answerKey, now: now))
-            return .write(.object(row), bodies: [], .written(result))
+            do throws(ClusterError) {
+                let result = try row.add(&version, in: bucket, now: now)
+                row.owe(result.answer(to: upload.answerKey, now: now))
+                guard row.hasRoomForOthers else { throw .tooManyVersions }
+                return .write(.object(row), bodies: [], .written(result))
+            } catch {
+                // Decided here, like a condition: who is told so can rely on it.
+                full.openUploads[index].state = .refused
+                return .write(.object(full), bodies: [], .refused(error))
+            }
         }
     }
 

@@ -60,9 +60,13 @@ extension ClusterNode {
         let (info, parts, _) = try await storedParts(
             place, after: 0, limit: Limits.partsPerUploadMax)
         let chosen = try choose(info, parts)
-        if condition != .none {
+        let bucket = try await bucketForReading(place.bucket)
+        if condition != .none || bucket.isVersioned {
             let object = try await readObject(found.object)
             guard condition.holds(for: object.visible?.tag) else { throw .preconditionFailed }
+            guard object.hasRoom(forNull: bucket.versioning != .enabled) else {
+                throw .tooManyVersions
+            }
         }
         let size = chosen.extents.reduce(0) { $0 + $1.length }
         guard size <= Limits.objectBytesMax else {
@@ -95,7 +99,10 @@ extension ClusterNode {
         }
         do throws(ClusterError) {
             if found.row.state == .completing { _ = try await finish(found) }
-        } catch .preconditionFailed { return }
+        } catch {
+            guard error == .preconditionFailed || error == .tooManyVersions else { throw error }
+            return
+        }
         if found.row.state == .refused { return }
         throw .noSuchUpload
     }

@@ -29,6 +29,13 @@ public final class Authenticator: Sendable {
         var address: String
         /// The host that the client asked for, where a proxy has put another in its place.
         var forwardedHost: String?
+        /// By TLS, as far as this server or a trusted proxy knows.
+        var isSecure = false
+
+        /// Where the client finds this server: `https://HOST:PORT`.
+        func root(_ headers: HeaderFields) -> String {
+            (isSecure ? "https://" : "http://") + (forwardedHost ?? headers["host"] ?? "")
+        }
     }
 
     struct Admission: Sendable {

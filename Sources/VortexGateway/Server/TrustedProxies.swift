@@ -69,6 +69,17 @@ public struct TrustedProxies: Sendable, Equatable {
         return bare.flatMap { $0.isEmpty ? nil : $0 }
     }
 
+    /// Whether the client came to a trusted proxy by TLS (`X-Forwarded-Proto`, or `proto=` of the
+    /// first element of `Forwarded`); nil where none tells.
+    func isSecure(peer: String, _ headers: HeaderFields) -> Bool? {
+        guard isTrusted(peer) else { return nil }
+        let told =
+            headers.all("x-forwarded-proto").first
+            ?? headers.all("forwarded").first
+            .flatMap { Self.forwarded(String($0.prefix { $0 != "," }), "proto") }
+        return told.map { $0.filter { $0 != " " && $0 != "\"" }.lowercased() == "https" }
+    }
+
     private func isTrusted(_ peer: String) -> Bool {
         if peer.isEmpty { return trustsUnixSocket }
         guard let address = Self.address(peer) else { return false }

@@ -121,6 +121,20 @@ struct FormTests {
         }
     }
 
+    @Test func `a form's version has a name where the bucket keeps versions`() async throws {
+        try await withBucket { client in
+            let form = client.form([("key", "up/k")], Self.anyKey)
+            #expect(try await client.post(form)["x-amz-version-id"] == nil)
+            let status = "<Status>Enabled</Status>"
+            let enabled = "<VersioningConfiguration>\(status)</VersioningConfiguration>"
+            #expect(
+                try await client.send("PUT", "/bucket?versioning", body: enabled).status == 200)
+            let named = try await client.post(form)["x-amz-version-id"]
+            let read = try await client.send("GET", "/bucket/up/k")
+            #expect(named != nil && read["x-amz-version-id"] == named)
+        }
+    }
+
     @Test func `what the policy does not allow is not stored`() async throws {
         try await withBucket { client in
             func expect(

@@ -55,7 +55,7 @@ extension S3Handler {
             throw place.error(error)
         }
         let version = result.version
-        let location = "http://\(call.headers["host"] ?? "")/\(place.bucket)/"
+        let location = "\(call.origin.root(call.headers))/\(place.bucket)/"
         var response = Response.xml(
             XMLWriter.document("CompleteMultipartUploadResult") { xml in
                 xml.element(

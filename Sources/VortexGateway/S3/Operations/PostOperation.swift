@@ -38,7 +38,8 @@ extension S3Handler {
         } catch { throw file.failure ?? body.failure ?? S3Error(answering: error) }
         let etag = "\"\(result.version.etag)\""
         let checksum = body.checksum?.headers(of: result.version.tag) ?? []
-        return upload.response(etag: etag, host: call.headers["host"] ?? "", checksum)
+        return upload.response(
+            etag: etag, root: call.origin.root(call.headers), result.headers + checksum)
     }
 
     /// Who has signed the form; else who sends it, which for a page of another origin is nobody.
@@ -117,11 +118,11 @@ private struct FormUpload: Sendable {
     }
 
     func response(
-        etag: String, host: String, _ checksum: [(String, String)]
+        etag: String, root: String, _ more: [(String, String)]
     ) -> Response {
         let path = Array("/\(bucket)/".utf8) + PercentCoding.encode(key, keepsSlash: true)
-        let location = "http://\(host)" + String(decoding: path, as: UTF8.self)
-        let headers = [("ETag", etag)] + checksum
+        let location = root + String(decoding: path, as: UTF8.self)
+        let headers = [("ETag", etag)] + more
         if let redirect {
             func encoded(_ bytes: some Sequence<UInt8>) -> String {
                 String(decoding: PercentCoding.encode(bytes), as: UTF8.self)
