@@ -211,13 +211,19 @@ import VortexStore
         settings.tags = (0..<50).map {
             ObjectTag(key: "\($0)", value: String(repeating: "v", count: 320))
         }
-        for _ in 0..<1_000 { known.remember(settings, of: "one", since: 10) }
+        func remember(_ name: String) {
+            known.remember(settings, of: name, since: 10, mark: known.mark)
+        }
+        for _ in 0..<1_000 { remember("one") }
         #expect(known.settings("one", now: 5_009) == settings)
         #expect(known.settings("one", now: 5_010) == nil)
-        for number in 0..<400 { known.remember(settings, of: "\(number)", since: 10) }
+        for number in 0..<400 { remember("\(number)") }
         // 400 of 16 KiB are more than are kept.
         #expect(known.settings("one", now: 10) == nil)
+        let before = known.mark
         known.forget("399")
+        // Read before it was changed here.
+        known.remember(settings, of: "399", since: 10, mark: before)
         #expect(known.settings("399", now: 10) == nil)
         #expect(known.settings("398", now: 10) == settings)
     }

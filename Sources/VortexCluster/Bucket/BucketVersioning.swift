@@ -20,7 +20,9 @@ extension ClusterNode {
     /// True for all writes from now on: a change that was cut short is told to the owners first.
     public func versioning(bucket name: String) async throws(ClusterError) -> Versioning {
         let row = try await bucketRow(name)
-        if row.generation > 1 { try await announce(row, name) }
+        if row.generation > 1, !knownBuckets.isAnnounced(row.id, row.generation) {
+            try await announce(row, name)
+        }
         return row.versioning
     }
 }

@@ -171,6 +171,7 @@ extension ClusterNode {
     func announce(_ row: BucketRow, _ name: String) async throws(ClusterError) {
         knownBuckets.forget(name)
         try await push(row)
+        knownBuckets.noteAnnounced(row.id, row.generation)
     }
 
     /// No object and no open upload. Throws `.busy` where somebody else changes the bucket.

@@ -18,6 +18,10 @@ final class KnownBuckets: Sendable {
         var infos: [String: BucketInfo] = [:]
         var settings: [String: Known] = [:]
         var settingsBytes = 0
+        /// By bucket, the newest generation that this gateway has told to the owners.
+        var announced: [BucketID: UInt64] = [:]
+        /// Raised by every forgetting: what was read before one is not remembered after it.
+        var forgotten: UInt64 = 0
     }
     private let state = Mutex(State())
     private static let bucketsMax = 4_096
@@ -45,10 +49,16 @@ final class KnownBuckets: Sendable {
         }
     }
 
-    /// `since`: when the reading of them began.
-    func remember(_ settings: BucketSettings, of name: String, since milliseconds: UInt64) {
+    /// To be taken before settings are read.
+    var mark: UInt64 { state.withLock { $0.forgotten } }
+
+    /// `since`: when the reading of them began, at `mark`.
+    func remember(
+        _ settings: BucketSettings, of name: String, since milliseconds: UInt64, mark: UInt64
+    ) {
         let bytes = settings.encodedBytes
         state.withLock { state in
+            guard state.forgotten == mark else { return }
             state.settingsBytes -= state.settings[name]?.bytes ?? 0
             if state.settings.count >= Self.bucketsMax
                 || state.settingsBytes + bytes > Self.settingsBytesMax
@@ -62,8 +72,20 @@ final class KnownBuckets: Sendable {
         }
     }
 
+    func isAnnounced(_ id: BucketID, _ generation: UInt64) -> Bool {
+        state.withLock { $0.announced[id] ?? 0 >= generation }
+    }
+
+    func noteAnnounced(_ id: BucketID, _ generation: UInt64) {
+        state.withLock { state in
+            if state.announced.count >= Self.bucketsMax { state.announced.removeAll() }
+            state.announced[id] = max(state.announced[id] ?? 0, generation)
+        }
+    }
+
     func forget(_ name: String) {
         state.withLock { state in
+            state.forgotten &+= 1
             state.infos[name] = nil
             state.settingsBytes -= state.settings.removeValue(forKey: name)?.bytes ?? 0
         }

@@ -14,12 +14,15 @@ extension ClusterNode {
     /// effect here within that time, what this one has at once.
     public func bucketSettings(_ name: String) async throws(ClusterError) -> BucketSettings {
         let began = clock.monotonicNanoseconds / 1_000_000
+        let mark = knownBuckets.mark
         if let known = knownBuckets.settings(name, now: began) { return known }
         guard let row = Self.bucket(in: try await coordinator.read(try Self.bucketKey(name))) else {
             knownBuckets.forget(name)
             throw .noSuchBucket
         }
-        if row.state == .open { knownBuckets.remember(row.settings, of: name, since: began) }
+        if row.state == .open {
+            knownBuckets.remember(row.settings, of: name, since: began, mark: mark)
+        }
         return row.settings
     }
 

@@ -5,6 +5,11 @@
 /// that changes something (the Fetch standard, "Origin header"); who is no browser names none.
 enum PageOrigin {
     static let header = "origin"
+    /// On objects of a gateway that lets in whoever reaches it: a page among them is not of the
+    /// gateway's own origin, where it could do anything.
+    static let sandbox = [
+        ("Content-Security-Policy", "sandbox"), ("X-Content-Type-Options", "nosniff"),
+    ]
 
     /// `hosts`: the names by which this server was asked, in `Host` or as a trusted proxy tells. An
     /// origin without a name, `null`, is foreign.

@@ -45,6 +45,8 @@ extension RESTHandler {
         case .getObject, .headObject, .listObjects, .headObjects: break
         default: return false
         }
+        // What was replaced or deleted is not everybody's.
+        if call.query["version"] != nil { return false }
         do throws(ClusterError) {
             return try await node.bucketSettings(call.bucketText).isPublicRead
         } catch {

@@ -68,7 +68,11 @@ public final class RESTHandler: Sendable {
         {
             throw Problem(.forbidden, "A page of another origin may not do this.")
         }
-        return try await dispatch(try call.signed(admission))
+        var response = try await dispatch(try call.signed(admission))
+        if admission.isAmbient, [.getObject, .headObject].contains(call.operation) {
+            response.headers += PageOrigin.sandbox
+        }
+        return response
     }
 
     /// A stranger comes this far: what is asked for decides.

@@ -189,6 +189,18 @@ struct CORSTests {
             let delete = try await gateway.send("DELETE", "/bucket/key", page)
             #expect(delete.code == "AccessDenied")
             #expect(delete["Access-Control-Allow-Origin"] == nil)
+            // A page that may write here copies nothing here that it may not read.
+            _ = try await gateway.node.createBucket("plain")
+            _ = try await gateway.send("PUT", "/plain/key", body: "secret")
+            let copy = page + [("x-amz-copy-source", "/plain/key")]
+            #expect(try await gateway.send("PUT", "/bucket/copy", copy).code == "AccessDenied")
+            let own = page + [("x-amz-copy-source", "/bucket/key")]
+            #expect(try await gateway.send("PUT", "/bucket/copy", own).status == 200)
+            // A page among the objects is not of the gateway's own origin.
+            for target in ["/bucket/key", "/v1/objects/bucket/key"] {
+                let object = try await gateway.send("GET", target)
+                #expect(object["Content-Security-Policy"] == "sandbox", "\(target)")
+            }
             // The rules are about objects: no page changes the bucket by them.
             for target in ["/bucket?acl", "/bucket?cors", "/bucket?tagging", "/bucket"] {
                 let reply = try await gateway.send("PUT", target, page, body: "")

@@ -42,6 +42,23 @@ struct S3PublicTests {
         }
     }
 
+    @Test func `what was deleted of a public-read bucket is not everybody's`() async throws {
+        try await withPublic { client in
+            let enabled =
+                "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
+            _ = try await client.send("PUT", "/open?versioning", body: enabled)
+            #expect(try await client.send("DELETE", "/open/key").status == 204)
+            let named = try await client.gateway.send("GET", "/open/key?versionId=null")
+            #expect(named.code == "AccessDenied")
+            let other = try await client.gateway.send("GET", "/v1/objects/open/key?version=null")
+            #expect(other.status == 401)
+            #expect(try await client.send("GET", "/open/key?versionId=null").status == 200)
+            let writer = try await client.with("write:shut", id: "WRITER")
+            let source = [("x-amz-copy-source", "/open/key?versionId=null")]
+            #expect(try await writer.send("PUT", "/shut/copy", source).code == "AccessDenied")
+        }
+    }
+
     @Test func `a stranger writes nothing and learns nothing of a public-read bucket`()
         async throws
     {

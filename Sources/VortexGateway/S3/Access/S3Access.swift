@@ -3,12 +3,33 @@ internal import VortexCore
 
 /// Who may do what without a grant: read and list where the bucket lets everybody, and that is all.
 extension S3Handler {
-    /// Reading by whoever has a grant, or by anybody where the bucket is public-read.
+    /// Reading by whoever has a grant, or by anybody where the bucket is public-read: what is
+    /// visible there, and not what was replaced or deleted.
     func requireRead(
-        _ call: S3Call, _ action: KeyGrant.Actions, bucket: String, key: [UInt8] = []
+        _ call: S3Call, _ action: KeyGrant.Actions, bucket: String, key: [UInt8] = [],
+        version: VersionName? = nil
     ) async throws(S3Error) {
         if call.caller.may(action, bucket: bucket, key: key) { return }
-        guard try await isPublicRead(bucket) else { throw S3Error(.accessDenied) }
+        guard version == nil, try await isPublicRead(bucket) else { throw S3Error(.accessDenied) }
+    }
+
+    /// Reading what is to be copied. A foreign page that may write the target must be let read the
+    /// source as well.
+    func requireSource(_ source: CopySource, _ call: S3Call) async throws(S3Error) {
+        try await requireRead(
+            call, .read, bucket: source.bucket, key: source.key, version: source.version)
+        guard isForeignPage(call) else { return }
+        let rules = try await settings(ofPerhaps: source.bucket)?.cors ?? []
+        guard CORSAnswer(rules, call.headers, method: "GET") != nil else {
+            throw S3Error(
+                .accessDenied,
+                "A page of another origin may not read the source: no CORS rule allows it.")
+        }
+    }
+
+    private func isForeignPage(_ call: S3Call) -> Bool {
+        let hosts = [call.headers["host"], call.origin.forwardedHost]
+        return call.admission.isAmbient && PageOrigin.isForeign(call.headers, hosts: hosts)
     }
 
     /// False for a bucket that is not there: who may not come in does not learn that.
@@ -31,10 +52,7 @@ extension S3Handler {
     func refuseForeignPage(
         _ call: S3Call, _ operation: S3Operation
     ) async throws(S3Error) {
-        let hosts = [call.headers["host"], call.origin.forwardedHost]
-        guard call.admission.isAmbient, !PageOrigin.isSafe(call.head.method),
-            PageOrigin.isForeign(call.headers, hosts: hosts)
-        else { return }
+        guard !PageOrigin.isSafe(call.head.method), isForeignPage(call) else { return }
         let isOfObject = call.place.key != nil || operation == .postObject
         if isOfObject, let bucket = call.place.bucket,
             let rules = try await settings(ofPerhaps: bucket)?.cors,

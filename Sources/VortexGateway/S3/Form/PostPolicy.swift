@@ -125,7 +125,9 @@ struct PostPolicy: Hashable, Sendable {
         for condition in conditions {
             let holds =
                 switch condition {
-                case .equals(let field, let value): Self.value(field, fields) == value
+                // By bytes: other spellings of the same characters are other keys.
+                case .equals(let field, let value):
+                    Self.value(field, fields).utf8.elementsEqual(value.utf8)
                 case .begins(let field, let prefix):
                     Self.value(field, fields).utf8.starts(with: prefix.utf8)
                 }

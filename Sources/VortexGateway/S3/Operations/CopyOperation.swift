@@ -8,7 +8,7 @@ extension S3Handler {
         let (bucket, key) = (try call.bucket(), try call.key())
         try call.require(.write, bucket: bucket, key: key)
         let source = try CopySource(call.headers["x-amz-copy-source"] ?? "")
-        try await requireRead(call, .read, bucket: source.bucket, key: source.key)
+        try await requireSource(source, call)
         let replaces = try Self.replacesMetadata(call.headers)
         let isElsewhere = source.bucket != bucket || source.key != key
         guard replaces || isElsewhere || source.version != nil else {

@@ -5,8 +5,9 @@ internal import VortexCore
 extension S3Handler {
     func getObject(_ call: S3Call, isHead: Bool) async throws(S3Error) -> Response {
         let (bucket, key) = (try call.bucket(), try call.key())
-        try await requireRead(call, .read, bucket: bucket, key: key)
-        let found = try await found(bucket, key, try call.version())
+        let name = try call.version()
+        try await requireRead(call, .read, bucket: bucket, key: key, version: name)
+        let found = try await found(bucket, key, name)
         let version = found.version
         let modified = Int64(version.modifiedMilliseconds / 1_000)
         switch conditions(call.headers).outcome(etag: version.etag, modifiedSeconds: modified) {
@@ -20,6 +21,7 @@ extension S3Handler {
         case .proceed: break
         }
         var headers = Self.headers(of: version) + found.headers
+        if call.admission.isAmbient { headers += PageOrigin.sandbox }
         try Self.override(&headers, call)
         let part = try Self.part(of: version, call)
         let range =

@@ -38,7 +38,7 @@ extension S3Handler {
         let (place, number) = (try call.upload(), try call.partNumber())
         try call.require(.write, bucket: place.bucket, key: place.key)
         let source = try CopySource(call.headers["x-amz-copy-source"] ?? "")
-        try await requireRead(call, .read, bucket: source.bucket, key: source.key)
+        try await requireSource(source, call)
         let rule = try await checksumRule(of: place)
         let found = try await copied(source, call)
         let version = found.version

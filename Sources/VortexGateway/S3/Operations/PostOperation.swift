@@ -73,6 +73,8 @@ private struct FormUpload: Sendable {
     private let redirect: String?
 
     private static let filename = "${filename}"
+    /// A key, and what may stand in it for the file's name, once or twice.
+    private static let patternBytesMax = Limits.keyBytesMax + 32
 
     init(_ form: FormHead, bucket: String) throws(S3Error) {
         guard let pattern = form["key"], !pattern.isEmpty else {
@@ -81,6 +83,10 @@ private struct FormUpload: Sendable {
                 "Bucket POST must contain a field named 'key'.  If it is specified, "
                     + "please check the order of the fields.")
         }
+        // Before it is made: nobody has shown a key yet.
+        guard pattern.utf8.count <= Self.patternBytesMax,
+            form.filename.utf8.count <= Limits.keyBytesMax
+        else { throw S3Error(.keyTooLong) }
         let key = pattern.replacing(Self.filename, with: form.filename)
         self.key = try S3Place.checked(Array(key.utf8))
         self.bucket = bucket
