@@ -104,6 +104,12 @@ class Bench:
 
     # ---- what runs
 
+    def start(self) -> None:
+        """What all rows need."""
+
+    def end(self) -> None:
+        """Also after a failure."""
+
     def server(self) -> "Server":
         self.count += 1
         server = Server(self.directory / f"vortex-{self.count}", ["--access-log", "off"]).start()
@@ -379,25 +385,29 @@ def table(bench: Bench) -> str:
     return "\n".join([*lines, "", f"Medians of {bench.runs}. {machine}."])
 
 
-def main() -> None:
-    names = ["get", "put", "small_put", "memory", "growth"]
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def run(make, names: list[str], description: str, quick: str, count: bool = False, **environment: str) -> None:
+    """A benchmark from its options to its table; `make` is a Bench, whose methods `names` are."""
+    options = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    if count:
+        options.add_argument("--nodes", type=int, default=3)
     options.add_argument("--vortex", default=str(ROOT / ".build/release/vortex"), help="the release binary")
-    options.add_argument("--quick", action="store_true", help="3 short runs and 100,000 objects instead of 1,000,000")
+    options.add_argument("--quick", action="store_true", help=quick)
     options.add_argument("--only", choices=names, action="append", help="just these rows; may be repeated")
     options.add_argument("--seconds", type=float, default=3.0, help="length of one run")
     options.add_argument("--dir", default=str(ROOT / ".build-e2e"), help="a directory on the disk to measure")
     chosen = options.parse_args()
-    os.environ["VORTEX_BINARY"] = chosen.vortex
+    os.environ.update(VORTEX_BINARY=str(Path(chosen.vortex).absolute()), **environment)
     load()
     Path(chosen.dir).mkdir(parents=True, exist_ok=True)
     directory = Path(tempfile.mkdtemp(prefix="bench-", dir=chosen.dir))
-    bench = Bench(chosen, directory)
+    bench = make(chosen, directory)
     try:
+        bench.start()
         for name in chosen.only or names:
             print(name, file=sys.stderr)
             getattr(bench, name)()
     finally:
+        bench.end()
         if bench.rows:
             print(table(bench))
         shutil.rmtree(directory, ignore_errors=True)
@@ -414,4 +424,5 @@ def load() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(Bench, ["get", "put", "small_put", "memory", "growth"], __doc__,
+        "3 short runs and 100,000 objects instead of 1,000,000")

@@ -7,12 +7,9 @@ what one core does of them, and a PUT of 1 MiB or more is held against the slowe
 all cores. load.c signs, and makes the load.
 """
 
-import argparse
 import hashlib
 import os
-import shutil
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -87,29 +84,6 @@ class S3(Bench):
         self.measure("get")
 
 
-def main() -> None:
-    names = ["put", "get"]
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--vortex", default=str(bench.ROOT / ".build/release/vortex"), help="the release binary")
-    options.add_argument("--quick", action="store_true", help="3 short runs, at 1 and 16 connections")
-    options.add_argument("--only", choices=names, action="append", help="just these rows; may be repeated")
-    options.add_argument("--seconds", type=float, default=3.0, help="length of one run")
-    options.add_argument("--dir", default=str(bench.ROOT / ".build-e2e"), help="a directory on the disk to measure")
-    chosen = options.parse_args()
-    os.environ.update(VORTEX_BINARY=chosen.vortex, VORTEX_ACCESS_KEY=ID, VORTEX_SECRET_KEY=SECRET)
-    bench.load()
-    Path(chosen.dir).mkdir(parents=True, exist_ok=True)
-    directory = Path(tempfile.mkdtemp(prefix="bench-", dir=chosen.dir))
-    measured = S3(chosen, directory)
-    try:
-        for name in chosen.only or names:
-            print(name, file=sys.stderr)
-            getattr(measured, name)()
-    finally:
-        if measured.rows:
-            print(bench.table(measured))
-        shutil.rmtree(directory, ignore_errors=True)
-
-
 if __name__ == "__main__":
-    main()
+    bench.run(S3, ["put", "get"], __doc__, "3 short runs, at 1 and 16 connections",
+              VORTEX_ACCESS_KEY=ID, VORTEX_SECRET_KEY=SECRET)

@@ -6,16 +6,12 @@ client may use any; what counts is the slowest. The targets are those of issue 3
 one disk, so that a PUT may at best be a third as fast.
 """
 
-import argparse
 import os
-import shutil
-import sys
-import tempfile
 import time
 from pathlib import Path
 
 import bench
-from bench import BUCKET, KIB, MIB, Bench, fill, list_rate, name_of, per_second, rate, speed
+from bench import BUCKET, KIB, MIB, Bench, fill, list_rate, name_of, rate, speed
 
 LISTED_KEYS = 100_000
 COPIES = 3
@@ -155,36 +151,6 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def main() -> None:
-    names = ["idle", "put", "get", "small_put", "listing", "memory", "processor"]
-    options = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--nodes", type=int, default=3)
-    options.add_argument("--vortex", default=str(bench.ROOT / ".build/release/vortex"),
-                         help="the release binary")
-    options.add_argument("--quick", action="store_true", help="3 short runs, 10,000 listed keys")
-    options.add_argument("--only", choices=names, action="append",
-                         help="just these rows; may be repeated")
-    options.add_argument("--seconds", type=float, default=3.0, help="length of one run")
-    options.add_argument("--dir", default=str(bench.ROOT / ".build-e2e"),
-                         help="a directory on the disk to measure")
-    chosen = options.parse_args()
-    os.environ["VORTEX_BINARY"] = str(Path(chosen.vortex).absolute())
-    bench.load()
-    Path(chosen.dir).mkdir(parents=True, exist_ok=True)
-    directory = Path(tempfile.mkdtemp(prefix="bench-", dir=chosen.dir))
-    several = Several(chosen, directory)
-    try:
-        several.start()
-        for name in chosen.only or names:
-            print(name, file=sys.stderr)
-            getattr(several, name)()
-    finally:
-        several.end()
-        if several.rows:
-            print(bench.table(several))
-        shutil.rmtree(directory, ignore_errors=True)
-
-
 if __name__ == "__main__":
-    main()
+    bench.run(Several, ["idle", "put", "get", "small_put", "listing", "memory", "processor"], __doc__,
+              "3 short runs, 10,000 listed keys", count=True)

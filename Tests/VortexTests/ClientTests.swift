@@ -3,40 +3,6 @@ import Testing
 
 @testable import vortex
 
-@Suite struct JSONReaderTests {
-    @Test func `what a server writes is read`() throws {
-        let text = #"{"a": [1, -2.5e1, true, null], "b\u00e9\n": {"c": "\ud83e\udd91/\\"}}"#
-        let value = try JSONReader.read(Array(text.utf8))
-        #expect(value["a"] == .array([.number(1), .number(-25), .bool(true), .null]))
-        #expect(value["bé\n"]?["c"]?.text == "🦑/\\")
-    }
-
-    @Test(arguments: [
-        "", "{", "[1,]", "{\"a\"}", "{\"a\":1,}", "tru", "1 2", "\"\\x\"", "\"\\ud800\"",
-        "\"\\u+041\"",
-        "\"\u{1}\"", "[1", "--1", "nullx",
-    ])
-    func `what is not JSON is refused`(text: String) {
-        #expect(throws: JSONReader.Failure.self) { try JSONReader.read(Array(text.utf8)) }
-    }
-
-    @Test func `depth is bounded`() {
-        let deep = String(repeating: "[", count: 100_000)
-        #expect(throws: JSONReader.Failure.tooDeep) { try JSONReader.read(Array(deep.utf8)) }
-    }
-
-    @Test(arguments: 0..<200 as Range<UInt64>)
-    func `no bytes make it trap`(seed: UInt64) {
-        var state = seed
-        let alphabet = Array("{}[]\",:\\u0truefalsn 1e-.d8".utf8)
-        let bytes = (0..<64).map { _ in
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return alphabet[Int(state >> 33) % alphabet.count]
-        }
-        do { _ = try JSONReader.read(bytes) } catch { #expect(error != .tooDeep) }
-    }
-}
-
 @Suite struct ObjectPathTests {
     @Test func `the first slash parts bucket and key`() {
         #expect(ObjectPath("b/a/c") == ObjectPath(bucket: "b", key: "a/c"))

@@ -8,20 +8,17 @@ extension ClusterNode {
     public func setVersioning(
         bucket name: String, _ versioning: Versioning
     ) async throws(ClusterError) {
-        let row = try await changeRow(ofBucket: name) { (row) throws(ClusterError) in
-            guard row.state == .open else { throw .busy }
-            guard row.versioning != versioning else { return false }
-            row.versioning = versioning
-            return true
-        }
-        try await announce(row, name)
+        try await announce(
+            try await changeRow(ofBucket: name) { (row) throws(ClusterError) in
+                row.versioning = versioning
+            })
     }
 
     /// True for all writes from now on: a change that was cut short is told to the owners first.
     public func versioning(bucket name: String) async throws(ClusterError) -> Versioning {
         let row = try await bucketRow(name)
         if row.generation > 1, !knownBuckets.isAnnounced(row.id, row.generation) {
-            try await announce(row, name)
+            try await announce(row)
         }
         return row.versioning
     }

@@ -153,27 +153,6 @@ extension ClusterNode {
         }
     }
 
-    /// Changes the row, under a new generation; `change` says whether it has. To be announced
-    /// before it is acknowledged.
-    func changeRow(
-        ofBucket name: String, _ change: (inout BucketRow) throws(ClusterError) -> Bool
-    ) async throws(ClusterError) -> BucketRow {
-        try await coordinator.change(.init(key: try Self.bucketKey(name), id: newChange())) {
-            (found) throws(ClusterError) -> Coordinator.Computed<BucketRow> in
-            guard var row = Self.bucket(in: found) else { throw .noSuchBucket }
-            guard try change(&row) else { return .nothing(.success(row)) }
-            row.generation += 1
-            return .write(.bucket(row), bodies: [], row)
-        }
-    }
-
-    /// This gateway looks the bucket up again, and owners refuse whoever does not.
-    func announce(_ row: BucketRow, _ name: String) async throws(ClusterError) {
-        knownBuckets.forget(name)
-        try await push(row)
-        knownBuckets.noteAnnounced(row.id, row.generation)
-    }
-
     /// No object and no open upload. Throws `.busy` where somebody else changes the bucket.
     private func isEmpty(
         _ bucket: BucketID, _ generation: UInt64

@@ -37,23 +37,42 @@ extension ClusterNode {
     public func changeBucket<Refusal: Sendable>(
         _ name: String, _ compute: (inout BucketSettings) -> Refusal?
     ) async throws(ClusterError) -> Refusal? {
+        var refusal: Refusal?
+        let row = try await changeRow(ofBucket: name) { (row) throws(ClusterError) in
+            var settings = row.settings
+            refusal = compute(&settings)
+            guard refusal == nil, settings != row.settings else { return }
+            guard settings.isWithinBounds else { throw .settingsTooLarge }
+            row.settings = settings
+        }
+        if refusal == nil { try await announce(row) }
+        return refusal
+    }
+
+    /// Changes an open bucket's row, under a new generation where `change` makes another of it. To
+    /// be announced before it is acknowledged, changed or not: who wrote it may not have come to
+    /// that. This gateway looks the bucket up again.
+    func changeRow(
+        ofBucket name: String, _ change: (inout BucketRow) throws(ClusterError) -> Void
+    ) async throws(ClusterError) -> BucketRow {
         let key = try Self.bucketKey(name)
         defer { knownBuckets.forget(name) }
-        let (row, refusal) = try await coordinator.change(.init(key: key, id: newChange())) {
-            (found) throws(ClusterError) -> Coordinator.Computed<(BucketRow, Refusal?)> in
+        return try await coordinator.change(.init(key: key, id: newChange())) {
+            (found) throws(ClusterError) -> Coordinator.Computed<BucketRow> in
             guard let old = Self.bucket(in: found) else { throw .noSuchBucket }
             guard old.state == .open else { throw .busy }
             var row = old
-            if let refusal = compute(&row.settings) {
-                return .nothing(.success((old, refusal)))
-            }
-            guard row != old else { return .nothing(.success((old, nil))) }
-            guard row.settings.isWithinBounds else { throw .settingsTooLarge }
+            try change(&row)
+            guard row != old else { return .nothing(.success(row)) }
             row.generation += 1
-            return .write(.bucket(row), bodies: [], (row, nil))
+            return .write(.bucket(row), bodies: [], row)
         }
-        if refusal == nil { try await push(row) }
-        return refusal
+    }
+
+    /// Owners refuse whoever does not know the row's settings.
+    func announce(_ row: BucketRow) async throws(ClusterError) {
+        try await push(row)
+        knownBuckets.noteAnnounced(row.id, row.generation)
     }
 
     /// From when this returns, a majority of every partition's owners refuses what is made by older

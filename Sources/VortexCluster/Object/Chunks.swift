@@ -285,8 +285,7 @@ final class Chunks: Sendable {
         return .copied
     }
 
-    /// Whoever may have it is asked, owner or not: every member has to answer, and again, for a
-    /// stray may have moved between two questions.
+    /// All members have to say so, owners or not, and again: a stray may move between questions.
     private func isLost(_ id: ChunkID) async throws(ClusterError) -> Bool {
         let epoch = book.view.epoch
         guard try await isNowhere(id), try await isNowhere(id) else { return false }
@@ -295,7 +294,7 @@ final class Chunks: Sendable {
 
     private func isNowhere(_ id: ChunkID) async throws(ClusterError) -> Bool {
         let members = book.view.peers
-        guard let stored = try local(id), !members.contains(where: { peers.isSuspect($0) }),
+        guard let stored = try local(id), !members.contains(where: peers.isSuspect),
             await isUnreadable(id, stored.length, at: owner)
         else { return false }
         for member in members {

@@ -60,8 +60,7 @@ extension ClusterNode {
             var skipped: [UInt8]?
             for row in page.rows {
                 if let skipped, row.key.lexicographicallyPrecedes(skipped) { continue }
-                guard case .object(let object) = try Self.content(of: row) else { continue }
-                switch listing.visit(row.key, object) {
+                switch listing.visit(row.key, try Self.object(of: row)) {
                 case .next: break
                 case .stop: return listing.page
                 case .seek(let target):
@@ -73,12 +72,11 @@ extension ClusterNode {
         return listing.page
     }
 
-    private static func content(
-        of row: ListedRow
-    ) throws(ClusterError) -> RowContent {
+    private static func object(of row: ListedRow) throws(ClusterError) -> ObjectRow {
         guard let value = row.value else { throw .damaged }
-        return try Coordinator.content(
-            value, of: RowKey(bucket: BucketID(high: .max, low: .max), key: row.key))
+        return try object(
+            try Coordinator.content(
+                value, of: RowKey(bucket: BucketID(high: .max, low: .max), key: row.key)))
     }
 }
 

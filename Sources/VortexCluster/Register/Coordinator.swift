@@ -113,8 +113,8 @@ final class Coordinator: Sendable {
         return try await propose(change, compute, &sight)
     }
 
-    /// What comes of a change that writes nothing to what is there: without a ballot, for those of
-    /// others would be rejected by it. `sight` where there is one, else a read.
+    /// What comes of a change that writes nothing to what is there: without a ballot, which would
+    /// have others' rejected. `sight` is used where there is one, else a read.
     private func glance<Answer: Sendable>(
         _ change: Change, _ compute: (RowContent) throws(ClusterError) -> Computed<Answer>,
         _ sight: inout KeyLatch.Sight?

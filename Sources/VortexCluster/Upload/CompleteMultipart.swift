@@ -21,11 +21,12 @@ extension ClusterNode {
         _ place: UploadPlace, tag: EntityTag, condition: WriteCondition,
         choose: (MultipartInfo, [StoredPart]) throws(ClusterError) -> ChosenParts
     ) async throws(ClusterError) -> PutResult {
-        let isVersioned = try await bucketForReading(place.bucket).isVersioned
+        let bucket = try await bucketForReading(place.bucket)
         var found = try await find(place)
         if found.row.state == .open {
             do throws(ClusterError) {
-                found.row = try await beginCompleting(place, found, tag, condition, choose)
+                found.row = try await beginCompleting(
+                    place, found, tag, condition, bucket, choose)
             } catch {
                 let isOvertaken: [ClusterError] = [
                     .invalidPart, .preconditionFailed, .noSuchUpload,
@@ -48,19 +49,18 @@ extension ClusterNode {
             throw .noSuchUpload
         }
         guard result.version.tag == tag else { throw .noSuchUpload }
-        result.isVersioned = isVersioned
+        result.isVersioned = bucket.isVersioned
         return result
     }
 
     private func beginCompleting(
         _ place: UploadPlace, _ found: FoundUpload, _ tag: EntityTag,
-        _ condition: WriteCondition,
+        _ condition: WriteCondition, _ bucket: BucketInfo,
         _ choose: (MultipartInfo, [StoredPart]) throws(ClusterError) -> ChosenParts
     ) async throws(ClusterError) -> UploadRow {
         let (info, parts, _) = try await storedParts(
             place, after: 0, limit: Limits.partsPerUploadMax)
         let chosen = try choose(info, parts)
-        let bucket = try await bucketForReading(place.bucket)
         if condition != .none || bucket.isVersioned {
             let object = try await readObject(found.object)
             guard condition.holds(for: object.visible?.tag) else { throw .preconditionFailed }

@@ -1,12 +1,16 @@
 internal import VortexCore
 
-/// A JSON document from a client (RFC 8259), read in one pass. Hostile input stays small: bytes,
-/// depth and the number of values are bounded, and a name that stands twice in an object is an
-/// error, since readers disagree about which one counts.
-indirect enum JSONValue: Hashable, Sendable {
-    struct Member: Hashable, Sendable {
-        var name: String
-        var value: JSONValue
+/// A JSON document (RFC 8259), read in one pass. Hostile input stays small: depth and the number of
+/// values are bounded by who asks, and a name that stands twice in an object is an error, since
+/// readers disagree about which one counts.
+public indirect enum JSONValue: Hashable, Sendable {
+    public struct Member: Hashable, Sendable {
+        public var name: String
+        public var value: JSONValue
+        public init(name: String, value: JSONValue) {
+            self.name = name
+            self.value = value
+        }
     }
     case object([Member])
     case array([JSONValue])
@@ -16,9 +20,10 @@ indirect enum JSONValue: Hashable, Sendable {
     case bool(Bool)
     case null
 
-    struct Malformed: Error, Hashable, Sendable {}
+    public struct Malformed: Error, Hashable, Sendable {}
 
-    static func parse(
+    /// `bytes` are bounded by who calls.
+    public static func parse(
         _ bytes: [UInt8], depthMax: Int, valuesMax: Int
     ) throws(Malformed) -> JSONValue {
         var reader = JSONReader(bytes, valuesLeft: valuesMax)
@@ -27,15 +32,25 @@ indirect enum JSONValue: Hashable, Sendable {
         return value
     }
 
-    var text: String? { if case .string(let text) = self { text } else { nil } }
+    /// An object's member.
+    public subscript(name: String) -> JSONValue? {
+        guard case .object(let members) = self else { return nil }
+        return members.first { $0.name == name }?.value
+    }
+    public var text: String? { if case .string(let text) = self { text } else { nil } }
+    public var items: [JSONValue] { if case .array(let items) = self { items } else { [] } }
 
-    /// A whole number, as itself or in quotes.
-    var count: UInt64? {
-        switch self {
-        case .number(let text), .string(let text):
-            text.utf8.allSatisfy(isDigit) ? UInt64(text) : nil
-        default: nil
-        }
+    /// A whole number without a sign.
+    public var number: UInt64? {
+        guard case .number(let text) = self else { return nil }
+        return Self.whole(text)
+    }
+
+    /// The same, as itself or in quotes.
+    var count: UInt64? { text.flatMap { Self.whole($0) } ?? number }
+
+    private static func whole(_ text: String) -> UInt64? {
+        text.utf8.allSatisfy(isDigit) ? UInt64(text) : nil
     }
 }
 

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import CCurl
 internal import Glibc
+internal import VortexGateway
 
 /// Where the server is, and who we are: options that all client commands share.
 struct ServerOptions: ParsableArguments {
@@ -185,7 +186,7 @@ final class HTTPClient: @unchecked Sendable {
     private func detail(_ answer: ClientAnswer) -> String {
         let plain = answer.status == 404 ? "Not found" : "The server answered \(answer.status)"
         let problem: JSONValue
-        do throws(JSONReader.Failure) { problem = try JSONReader.read(answer.body) } catch {
+        do throws(JSONValue.Malformed) { problem = try JSONValue.read(answer.body) } catch {
             return plain  // Not of this server: a proxy's page, or the empty answer to HEAD.
         }
         let words = [problem["title"]?.text, problem["detail"]?.text].compactMap { $0 }

@@ -93,7 +93,7 @@ struct KeyCommand: ParsableCommand {
     private static func read(
         _ answer: ClientAnswer, _ client: HTTPClient
     ) throws(ClientError) -> JSONValue {
-        do throws(JSONReader.Failure) { return try JSONReader.read(answer.body) } catch {
+        do throws(JSONValue.Malformed) { return try JSONValue.read(answer.body) } catch {
             throw .unreachable("\(client.server): an answer that is not JSON")
         }
     }

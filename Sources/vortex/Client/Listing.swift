@@ -1,3 +1,5 @@
+internal import VortexGateway
+
 /// A bucket's keys, page by page.
 struct Listing {
     enum Entry {
@@ -23,7 +25,7 @@ struct Listing {
                 + part("prefix", prefix) + part("delimiter", delimiter) + part("after", after)
             let answer = try client.send(ClientRequest(target: target))
             let page: JSONValue
-            do throws(JSONReader.Failure) { page = try JSONReader.read(answer.body) } catch {
+            do throws(JSONValue.Malformed) { page = try JSONValue.read(answer.body) } catch {
                 throw .unreachable("\(client.server): a list that is not JSON")
             }
             for folder in page["prefixes"]?.items ?? [] { try body(.folder(folder.text ?? "")) }

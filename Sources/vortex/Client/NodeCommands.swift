@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import VortexGateway
 
 /// `vortex bucket` and `vortex status`.
 struct BucketCommand: ParsableCommand {
@@ -49,7 +50,7 @@ struct BucketCommand: ParsableCommand {
             let cursor = after.isEmpty ? "" : "?after=" + ObjectPath.encoded(after)
             let answer = try client.send(ClientRequest(target: "/v1/buckets" + cursor))
             let page: JSONValue
-            do throws(JSONReader.Failure) { page = try JSONReader.read(answer.body) } catch {
+            do throws(JSONValue.Malformed) { page = try JSONValue.read(answer.body) } catch {
                 throw .unreachable("\(client.server): a list that is not JSON")
             }
             for bucket in page["buckets"]?.items ?? [] {
@@ -76,7 +77,7 @@ struct StatusCommand: ParsableCommand {
             let answer = try client.send(ClientRequest(target: "/v1/status"))
             if json { return print(String(decoding: answer.body, as: UTF8.self)) }
             let status: JSONValue
-            do throws(JSONReader.Failure) { status = try JSONReader.read(answer.body) } catch {
+            do throws(JSONValue.Malformed) { status = try JSONValue.read(answer.body) } catch {
                 throw .unreachable("\(client.server): a status that is not JSON")
             }
             Self.show(status, indent: "")
@@ -85,17 +86,16 @@ struct StatusCommand: ParsableCommand {
 
     private static func show(_ value: JSONValue, indent: String) {
         guard case .object(let members) = value else { return }
-        for (name, value) in members {
+        for member in members {
+            let (name, value) = (member.name, member.value)
             switch value {
             case .object:
                 print("\(indent)\(name)")
                 show(value, indent: indent + "  ")
             case .array(let items): print("\(indent)\(name): \(items.count)")
-            case .text(let text): print("\(indent)\(name): \(text)")
+            case .string(let text): print("\(indent)\(name): \(text)")
             case .bool(let flag): print("\(indent)\(name): \(flag)")
-            case .number(let number):
-                let whole = number.rounded() == number && number.magnitude < 9e15
-                print("\(indent)\(name): \(whole ? String(Int64(number)) : String(number))")
+            case .number(let number): print("\(indent)\(name): \(number)")
             case .null: print("\(indent)\(name): -")
             }
         }

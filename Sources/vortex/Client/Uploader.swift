@@ -1,5 +1,6 @@
 internal import Glibc
 internal import VortexCore
+internal import VortexGateway
 
 /// Sends one file. A large one goes through the resumable upload API: where the connection breaks,
 /// the server is asked how far it got, and the rest is sent.
@@ -110,7 +111,7 @@ struct Uploader {
             answer = try client.send(ClientRequest(target: "/v1/uploads/\(id)"))
         } catch .refused(404, _) { return nil }
         let upload: JSONValue
-        do throws(JSONReader.Failure) { upload = try JSONReader.read(answer.body) } catch {
+        do throws(JSONValue.Malformed) { upload = try JSONValue.read(answer.body) } catch {
             throw .unreachable("\(client.server): an upload that is not JSON")
         }
         return ObjectPath(bucket: upload["bucket"]?.text ?? "", key: upload["key"]?.text ?? "")

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import VortexGateway
 internal import VortexSimulator
 
 /// Whether what clients of a real server logged is linearizable: `vortex check-history`.
@@ -41,7 +42,7 @@ struct CheckHistoryCommand: ParsableCommand {
                 try LogLines.each(of: file) { line in
                     number += 1
                     guard !line.allSatisfy({ $0 == 0x20 || $0 == 0x0d }) else { return }
-                    log.add(try ClientLog.Line(json: try JSONReader.read(line)))
+                    log.add(try ClientLog.Line(json: try JSONValue.read(line)))
                 }
             } catch {
                 printError("vortex: \(file), line \(number): \(error)")
@@ -99,23 +100,19 @@ extension ClientLog.Line {
         }
         guard let bucket = json["bucket"]?.text else { throw .missing("bucket") }
         guard let key = json["key"]?.text else { throw .missing("key") }
-        guard let client = Self.count(json["client"]) else { throw .missing("client") }
-        guard let start = Self.count(json["start_ns"]) else { throw .missing("start_ns") }
+        guard let client = json["client"]?.number.flatMap({ Int(exactly: $0) }) else {
+            throw .missing("client")
+        }
+        guard let start = json["start_ns"]?.number else { throw .missing("start_ns") }
         self.init(
-            client: Int(client), operation: operation, bucket: bucket, key: key, start: start,
-            end: Self.count(json["end_ns"]), status: Self.count(json["status"]).map { Int($0) })
+            client: client, operation: operation, bucket: bucket, key: key, start: start,
+            end: json["end_ns"]?.number, status: json["status"]?.number.flatMap { Int(exactly: $0) }
+        )
         if let end, end < start { throw .missing("end_ns") }
         etag = json["etag"]?.text
         ifMatch = json["if_match"]?.text
         ifNoneMatch = json["if_none_match"]?.text
         digest = json["digest"]?.text
         if case .bool(let value)? = json["existed"] { existed = value }
-    }
-
-    /// Of nanoseconds since 1970 the last 256 are lost, for all alike: what was before stays so,
-    /// or becomes concurrent.
-    private static func count(_ value: JSONValue?) -> UInt64? {
-        guard case .number(let number)? = value, number >= 0, number < 9.2e18 else { return nil }
-        return UInt64(number)
     }
 }

@@ -13,8 +13,8 @@ extension S3Handler {
             throw S3Error(.invalidRequest, "A form is signed by its fields, not by a header.")
         }
         let form = try await FormHead.read(call.source, call.headers)
-        let upload = try FormUpload(form, bucket: bucket)
         let caller = try await formCaller(call, form)
+        let upload = try FormUpload(form, bucket: bucket)
         var bytes: ClosedRange<UInt64> = 0...Self.bodyBytesMax
         if let text = form["policy"] {
             let policy = try PostPolicy(text)
@@ -83,7 +83,7 @@ private struct FormUpload: Sendable {
                 "Bucket POST must contain a field named 'key'.  If it is specified, "
                     + "please check the order of the fields.")
         }
-        // Before it is made: nobody has shown a key yet.
+        // Before it is made: a file's name is not among what is signed.
         guard pattern.utf8.count <= Self.patternBytesMax,
             form.filename.utf8.count <= Limits.keyBytesMax
         else { throw S3Error(.keyTooLong) }
