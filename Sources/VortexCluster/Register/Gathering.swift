@@ -15,6 +15,13 @@ extension Coordinator {
         case accepted
         case again(mayTakeEffect: Bool)
         case failed(ClusterError, mayTakeEffect: Bool)
+
+        var mayTakeEffect: Bool {
+            switch self {
+            case .accepted: true
+            case .again(let mayTakeEffect), .failed(_, let mayTakeEffect): mayTakeEffect
+            }
+        }
     }
 
     enum GatheredReads: Sendable {
@@ -145,7 +152,14 @@ extension Coordinator {
                 if tally.isHopeless, !wasHopeless { group.addTask { await self.grace() } }
             }
             group.cancelAll()
-            guard tally.isMet else { return tally.outcome }
+            guard tally.isMet else {
+                // Who has accepted it is ahead of the others if nobody carries it further.
+                let outcome = tally.outcome
+                if outcome.mayTakeEffect {
+                    self.owed.add(row: request.key, reaching: request.ballot)
+                }
+                return outcome
+            }
             // What an owner cannot have, or has refused for the sake of a change that may write
             // nothing, is made equal later. Who is only slow gets it all the same: `accept` hears.
             var isOwed = tally.answered > tally.accepted.count
@@ -155,7 +169,7 @@ extension Coordinator {
                 default: isOwed = true
                 }
             }
-            if isOwed { self.owed.add(row: request.key) }
+            if isOwed { self.owed.add(row: request.key, reaching: request.ballot) }
             return .accepted
         }
     }
@@ -219,12 +233,12 @@ extension Coordinator {
         if node == self.node {
             answer = await owner.accept(request, epoch: place.epoch)
         } else {
-            let (key, owed) = (request.key, owed)
+            let (key, ballot, owed) = (request.key, request.ballot, owed)
             let number = owed.expect(row: true)
             answer = await RemoteOwner(node: node, peers: peers).accept(
                 request, epoch: place.epoch,
                 late: { isDone in
-                    if !isDone { owed.add(row: key) }
+                    if !isDone { owed.add(row: key, reaching: ballot) }
                     owed.arrived(number)
                 })
             if case .failed(.left) = answer {} else { owed.arrived(number) }

@@ -76,26 +76,46 @@ extension Coordinator {
         (node, await anOwner(node).read(key, generation: nil, epoch: epoch))
     }
 
+    /// How far the owners of a register are.
+    struct Settled: Sendable {
+        /// Every owner has the same.
+        var isEqual = false
+        /// What every owner has reached; nil where one did not say.
+        var reached: Ballot?
+
+        func hasReached(_ ballot: Ballot) -> Bool {
+            isEqual || reached.map { $0 >= ballot } ?? false
+        }
+    }
+
     /// Anti-entropy for one register of a stable partition: where a quorum agrees, the owners below
-    /// get it; where none does, or an owner is above it, or one refuses, it is written back. True
-    /// where every owner has the same afterwards.
-    func settle(_ key: RowKey) async throws(ClusterError) -> Bool {
+    /// get it; where none does, or an owner is above it, or one refuses, it is written back.
+    /// Nothing of that where every owner has reached `target` by itself: what was written after it
+    /// is its writer's.
+    func settle(
+        _ key: RowKey, reaching target: Ballot? = nil
+    ) async throws(ClusterError) -> Settled {
         let place = book.view[key]
-        guard !place.isMigrating else { return false }
+        guard !place.isMigrating else { return Settled() }
         let reports = await reports(key, place)
         guard place.quorum.isMet(by: reports.rows.map(\.node)) else { throw .noQuorum }
+        var settled = Settled()
+        if reports.isWhole {
+            settled.reached = reports.rows.map(\.accepted).min()
+            if let target, settled.hasReached(target) { return settled }
+        }
         let agreed =
             omitted.contains(.installChosen)
             ? reports.rows.map(\.accepted).max()
             : place.quorum.agreed(reports.rows.map { ($0.node, $0.accepted) })
         guard let agreed, !reports.rows.contains(where: { $0.accepted > agreed }) else {
             try await writeBack(key)
-            return false
+            return settled
         }
+        settled.isEqual = reports.isWhole
         guard let value = reports.rows.first(where: { $0.accepted == agreed })?.value else {
-            return reports.isWhole
+            return settled
         }
-        var isEqual = reports.isWhole
         for report in reports.rows where report.accepted < agreed {
             let request = AcceptRequest(
                 key: key, ballot: agreed, value: value, bodies: [], generation: nil,
@@ -105,12 +125,13 @@ extension Coordinator {
             case .refused:
                 if !value.isTombstone {
                     try await writeBack(key)
-                    return false
+                    settled.isEqual = false
+                    return settled
                 }
-            case .missing, .failed: isEqual = false
+            case .missing, .failed: settled.isEqual = false
             }
         }
-        return isEqual
+        return settled
     }
 
     func install(

@@ -134,14 +134,13 @@ extension ClusterNode {
         for owner in view[visited.owner].quorum.owners where owner != node {
             let found = lengths[owner]?[index]
             if found == visited.chunk.length || found == ChunkLength.deleted { continue }
-            let isThere =
+            let copying =
                 found != nil
-                ? try await chunks.copy(visited.chunk.id, to: owner, naming: self) == .copied
-                : false
-            if !isThere {
-                repairLog.debug(
-                    "a body lacks copies", metadata: ["chunk": "\(visited.chunk.id)"])
-                walk.isWhole = false
+                ? try await chunks.copy(visited.chunk.id, to: owner, naming: self) : .failed
+            switch copying {
+            case .copied, .gone: break
+            case .failed: coordinator.owed.add(visited.chunk.id, to: owner, isKnown: true)
+            case .lost: walk.isWhole = false
             }
         }
     }
@@ -202,17 +201,21 @@ extension ClusterNode {
             let copying =
                 lengths[owner] != nil
                 ? try await chunks.copy(id, to: owner, naming: self) : .failed
-            if copying == .lost { return try await lose(id, partition, &walk) }
-            if copying != .copied { isEverywhere = false }
-        }
-        if !isEverywhere {
-            repairLog.debug("a chunk lacks copies", metadata: ["chunk": "\(id)"])
-            walk.isWhole = false
+            switch copying {
+            case .copied: continue
+            case .lost: return try await lose(id, partition, &walk)
+            // Deleted since it was asked about.
+            case .gone: break
+            case .failed: coordinator.owed.add(id, to: owner, isKnown: true)
+            }
+            isEverywhere = false
         }
         guard !place.isOwner else { return }
         if isEverywhere {
             try await drop(visited, place, &walk, partition)
         } else {
+            repairLog.debug("a stray lacks copies", metadata: ["chunk": "\(id)"])
+            walk.isWhole = false
             walk.strays += 1
             walk.kept.insert(partition)
         }

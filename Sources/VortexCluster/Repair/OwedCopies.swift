@@ -2,14 +2,16 @@ internal import OrderedCollections
 internal import Synchronization
 internal import VortexCore
 
-/// What this node knows to be missing somewhere: rows that not every owner has accepted, chunks
-/// that an owner lacks. Only a shortcut, bounded: what a restart forgets or does not fit, the walks
-/// of `Repair` find again.
+/// What this node knows to be missing somewhere: rows of which an owner is behind, chunks that an
+/// owner lacks. Only a shortcut, bounded: what a restart forgets or does not fit, the walks of
+/// `Repair` find again.
+///
+/// A row is owed up to a ballot, and paid once every owner has reached it, by that write or a later
+/// one: where clients go on writing, owners are hardly ever equal, and none of them need be behind.
 final class OwedCopies: Sendable {
     private struct State {
-        /// Since when.
-        var chunks: OrderedDictionary<Owed, UInt64> = [:]
-        var rows: OrderedDictionary<RowKey, UInt64> = [:]
+        var chunks = Debts<OwedChunk>()
+        var rows = Debts<RowKey>()
         /// Something was left out: a whole walk is due.
         var overflowed = false
         /// Writes whose askers have gone on, or may: by number, since when.
@@ -20,9 +22,20 @@ final class OwedCopies: Sendable {
         var isRow: Bool
         var sinceNanoseconds: UInt64
     }
-    struct Owed: Hashable, Sendable {
+    struct OwedChunk: Hashable, Sendable {
         var chunk: ChunkID
         var node: NodeID
+    }
+    /// Of one row or chunk: the oldest that is not paid, and the newest.
+    struct Debt: Sendable {
+        var first: Demand
+        var last: Demand
+    }
+    struct Demand: Sendable {
+        /// `Ballot.none` for a chunk.
+        var ballot: Ballot
+        /// 0 where an attempt to make it has failed.
+        var sinceNanoseconds: UInt64
     }
     private let state = Mutex(State())
     private let clock: any Clock
@@ -36,24 +49,20 @@ final class OwedCopies: Sendable {
     /// `isKnown`: an attempt to make it has failed.
     func add(_ chunk: ChunkID, to node: NodeID, isKnown: Bool = false) {
         let since = isKnown ? 0 : clock.monotonicNanoseconds
+        add(OwedChunk(chunk: chunk, node: node), Demand(ballot: .none, sinceNanoseconds: since))
+    }
+
+    /// An owner of the row may not have reached the ballot.
+    func add(row: RowKey, reaching ballot: Ballot) {
+        let demand = Demand(ballot: ballot, sinceNanoseconds: clock.monotonicNanoseconds)
         state.withLock { state in
-            if state.chunks.count < Self.entriesMax {
-                let owed = Owed(chunk: chunk, node: node)
-                state.chunks[owed] = min(since, state.chunks[owed] ?? since)
-            } else {
-                state.overflowed = true
-            }
+            if !state.rows.add(row, demand) { state.overflowed = true }
         }
     }
 
-    func add(row: RowKey, isKnown: Bool = false) {
-        let since = isKnown ? 0 : clock.monotonicNanoseconds
+    private func add(_ chunk: OwedChunk, _ demand: Demand) {
         state.withLock { state in
-            if state.rows.count < Self.entriesMax {
-                state.rows[row] = min(since, state.rows[row] ?? since)
-            } else {
-                state.overflowed = true
-            }
+            if !state.chunks.add(chunk, demand) { state.overflowed = true }
         }
     }
 
@@ -76,13 +85,20 @@ final class OwedCopies: Sendable {
         func isLate(_ since: UInt64) -> Bool { now > since + Self.patienceNanoseconds }
         return state.withLock { state in
             var found = (
-                rows: state.rows.values.count(where: isLate),
-                chunks: state.chunks.values.count(where: isLate)
+                rows: state.rows.count(where: isLate), chunks: state.chunks.count(where: isLate)
             )
             for write in state.underWay.values where isLate(write.sinceNanoseconds) {
                 if write.isRow { found.rows += 1 } else { found.chunks += 1 }
             }
             return found
+        }
+    }
+
+    /// Whether anything is owed since before the moment.
+    func isOwing(before nanoseconds: UInt64) -> Bool {
+        func isBefore(_ since: UInt64) -> Bool { since < nanoseconds }
+        return state.withLock { state in
+            state.rows.count(where: isBefore) + state.chunks.count(where: isBefore) > 0
         }
     }
 
@@ -97,20 +113,78 @@ final class OwedCopies: Sendable {
         }
     }
 
-    /// Takes out the oldest ones; what cannot be made now comes back by `add`.
-    func takeRows(_ limit: Int) -> [RowKey] {
-        state.withLock { state in
-            let taken = Array(state.rows.keys.prefix(limit))
-            state.rows.removeFirst(taken.count)
-            return taken
-        }
+    /// The oldest ones, each to be given back by `settle` or `keep`; until then they still count.
+    func takeRows(_ limit: Int) -> [(key: RowKey, debt: Debt)] {
+        state.withLock { $0.rows.take(limit) }
     }
 
-    func takeChunks(_ limit: Int) -> [Owed] {
-        state.withLock { state in
-            let taken = Array(state.chunks.keys.prefix(limit))
-            state.chunks.removeFirst(taken.count)
-            return taken
+    func takeChunks(_ limit: Int) -> [OwedChunk] {
+        state.withLock { $0.chunks.take(limit).map(\.key) }
+    }
+
+    /// Every owner has reached the ballot.
+    func settle(row: RowKey, reached ballot: Ballot) {
+        state.withLock { $0.rows.settle(row, reached: ballot) }
+    }
+
+    /// `isKnown`: its owners cannot be had, or do not take it.
+    func keep(row: RowKey, isKnown: Bool) {
+        state.withLock { $0.rows.settle(row, reached: nil, isKnown: isKnown) }
+    }
+
+    func settle(_ chunk: OwedChunk) {
+        state.withLock { $0.chunks.settle(chunk, reached: Ballot.none) }
+    }
+
+    func keep(_ chunk: OwedChunk) {
+        state.withLock { $0.chunks.settle(chunk, reached: nil, isKnown: true) }
+    }
+}
+
+/// What is owed by key, the oldest first; those that are being paid right now beside it.
+private struct Debts<Key: Hashable & Sendable>: Sendable {
+    private var waiting: OrderedDictionary<Key, OwedCopies.Debt> = [:]
+    private var inHand: [Key: OwedCopies.Debt] = [:]
+
+    var count: Int { waiting.count + inHand.count }
+
+    /// False where there is no room for more keys.
+    mutating func add(_ key: Key, _ demand: OwedCopies.Demand) -> Bool {
+        guard waiting.count < OwedCopies.entriesMax || waiting[key] != nil else { return false }
+        let fresh = OwedCopies.Debt(first: demand, last: demand)
+        waiting[key] = waiting[key].map { $0.followed(by: fresh) } ?? fresh
+        return true
+    }
+
+    func count(where isMeant: (UInt64) -> Bool) -> Int {
+        waiting.values.count { isMeant($0.first.sinceNanoseconds) }
+            + inHand.values.count { isMeant($0.first.sinceNanoseconds) }
+    }
+
+    mutating func take(_ limit: Int) -> [(key: Key, debt: OwedCopies.Debt)] {
+        let taken = waiting.elements.prefix(limit).map { (key: $0.key, debt: $0.value) }
+        waiting.removeFirst(taken.count)
+        for (key, debt) in taken { inHand[key] = debt }
+        return taken
+    }
+
+    /// What is left of one in hand goes to the end of those that wait.
+    mutating func settle(_ key: Key, reached: Ballot?, isKnown: Bool = false) {
+        guard var debt = inHand.removeValue(forKey: key) else { return }
+        if let reached {
+            guard debt.last.ballot > reached else { return }
+            if debt.first.ballot <= reached { debt.first = debt.last }
         }
+        if isKnown { debt.first.sinceNanoseconds = 0 }
+        waiting[key] = waiting[key].map { debt.followed(by: $0) } ?? debt
+    }
+}
+
+extension OwedCopies.Debt {
+    fileprivate func followed(by next: Self) -> Self {
+        var both = self
+        both.first.sinceNanoseconds = min(first.sinceNanoseconds, next.first.sinceNanoseconds)
+        if next.last.ballot >= last.ballot { both.last = next.last }
+        return both
     }
 }

@@ -2,15 +2,19 @@ internal import Logging
 internal import VortexCore
 internal import VortexStore
 
-/// Makes copies whole again. What is known to be missing is made as soon as its owner answers; what
+/// Makes copies whole again. What is known to be missing is owed, and paid by `payDebts`; what
 /// nobody remembers is found by walks: over the rows of shared partitions (by digests first, so
 /// that the work follows the difference), and over this node's chunks. A walk is due after a start,
 /// after a peer's silence, after a change of owners, and every ten minutes; more often while this
 /// node is a source.
+///
+/// A walk under load meets rows that are being written. It neither waits for them nor begins again:
+/// how far they must come is owed like everything else, and the node says `verified` once all that
+/// was owed when the walk ended is paid.
 extension ClusterNode {
     private static let roundMilliseconds: UInt64 = 1_000
     private static let walkMilliseconds: UInt64 = 600_000
-    private static let batch = 256
+    private static let pageRows = 256
 
     func repair() async {
         var walked: UInt64?
@@ -18,16 +22,16 @@ extension ClusterNode {
         var isDue = true
         var failures: UInt64 = 0
         var nextWalk: UInt64 = 0
+        /// Of a walk that found everything, but for what was owed when it ended.
+        var ended: (nanoseconds: UInt64, change: Epoch)?
         while !Task.isCancelled {
             await guarded("sync") { () async throws(ClusterError) in try await self.syncOnce() }
-            await guarded("owed copies") { () async throws(ClusterError) in
-                try await self.payOwed()
-            }
             let time = clock.monotonicNanoseconds / 1_000_000
             if peers.takeReturned() || coordinator.owed.takeOverflow() || epoch != lastChange {
                 isDue = true
                 failures = 0
                 nextWalk = 0
+                ended = nil
                 progress.update { $0.isVerified = false }
             }
             if walked.map({ time >= $0 + pauseMilliseconds }) ?? true { isDue = true }
@@ -38,10 +42,17 @@ extension ClusterNode {
                 if isWhole, seen == lastChange {
                     isDue = false
                     walked = time
+                    ended = (clock.monotonicNanoseconds, seen)
                 } else {
+                    ended = nil
+                    progress.update { $0.isVerified = false }
                     failures = min(failures + 1, 3)
                     nextWalk = clock.monotonicNanoseconds / 1_000_000 + (500 << failures)
                 }
+            }
+            if let walk = ended, !coordinator.owed.isOwing(before: walk.nanoseconds) {
+                verify(walk.change)
+                ended = nil
             }
             do throws(CancellationError) {
                 try await clock.sleep(milliseconds: Self.roundMilliseconds)
@@ -64,7 +75,8 @@ extension ClusterNode {
         fence.isUp(view) || layout.member(node)?.state == .resyncing
     }
 
-    /// Looks at everything; true where nothing is missing or in the wrong place afterwards.
+    /// Looks at everything; true where afterwards nothing is missing or in the wrong place, but for
+    /// what is owed.
     private func walk(under change: Epoch) async -> Bool {
         var isWhole = true
         do throws(ClusterError) {
@@ -87,74 +99,16 @@ extension ClusterNode {
             repairLog.info("a walk was cut short", metadata: ["error": "\(error)"])
             isWhole = false
         }
-        let owed = coordinator.owed.counts
-        let verified = isWhole && owed.rows == 0 && owed.chunks == 0
+        return isWhole
+    }
+
+    private func verify(_ change: Epoch) {
         let now = now
         progress.update { state in
-            state.isVerified = verified
-            if verified {
-                state.verifiedMilliseconds = now
-                state.verifiedEpoch = change
-            }
+            state.isVerified = true
+            state.verifiedMilliseconds = now
+            state.verifiedEpoch = change
         }
-        return verified
-    }
-
-    // MARK: Known
-
-    private func payOwed() async throws(ClusterError) {
-        let owed = coordinator.owed
-        let rows = owed.takeRows(Self.batch)
-        try await together(rows, most: 16) { (key) async throws(ClusterError) in
-            await self.pay(key)
-        }
-        let chunks = owed.takeChunks(Self.batch)
-        try await together(chunks, most: 4) { (entry) async throws(ClusterError) in
-            await self.pay(entry)
-        }
-        let left = owed.missing
-        progress.update { state in
-            state.missingRows = UInt64(left.rows)
-            state.missingChunks = UInt64(left.chunks)
-        }
-    }
-
-    private func pay(_ key: RowKey) async {
-        let isAway = view[key].quorum.members.contains { peers.isSuspect($0) || isFenced($0) }
-        do throws(ClusterError) {
-            if isAway {
-                coordinator.owed.add(row: key, isKnown: true)
-            } else if try await coordinator.settle(key) {
-                progress.update { $0.repairedRows += 1 }
-            } else {
-                // Somebody else is writing it: behind for a moment, and not missing.
-                repairLog.debug("a row is not settled", metadata: ["key": "\(key)"])
-                coordinator.owed.add(row: key)
-            }
-        } catch { coordinator.owed.add(row: key, isKnown: true) }
-    }
-
-    private func isFenced(_ other: NodeID) -> Bool {
-        other == node ? fence.isUp(view) : peers.health(of: other).isFenced
-    }
-
-    private func pay(_ entry: OwedCopies.Owed) async {
-        // Another node has its places, or none: what that one lacks the walks find.
-        guard let state = layout.member(entry.node)?.state, state != .replaced else { return }
-        if peers.isSuspect(entry.node) {
-            return coordinator.owed.add(entry.chunk, to: entry.node, isKnown: true)
-        }
-        do throws(ClusterError) {
-            switch try await chunks.copy(entry.chunk, to: entry.node, naming: self) {
-            case .copied, .gone: return
-            // A copy of this node's that is owed was found damaged by who read it.
-            case .lost where try await isMissed(entry.chunk) ?? (entry.node == node): break
-            case .lost: return
-            case .failed: break
-            }
-            repairLog.debug("a copy failed", metadata: ["chunk": "\(entry)"])
-            coordinator.owed.add(entry.chunk, to: entry.node, isKnown: true)
-        } catch { coordinator.owed.add(entry.chunk, to: entry.node, isKnown: true) }
     }
 
     // MARK: Rows
@@ -166,7 +120,7 @@ extension ClusterNode {
             repeat {
                 do throws(StoreError) {
                     let page = try store.rows(
-                        of: partition.value, after: after, limit: Self.batch)
+                        of: partition.value, after: after, limit: Self.pageRows)
                     for row in page.rows {
                         guard let stored = try store.row(row.key),
                             !coordinator.owner.isCurrent(stored)
@@ -180,10 +134,9 @@ extension ClusterNode {
     }
 
     private static let digestsAtOnce = 256
-    /// A row that is being changed differs while it is looked at.
-    private static let settleAttempts = 3
 
-    /// True where every owner of every partition of this node has the same rows.
+    /// True where every owner of every partition of this node has the same rows, but for what is
+    /// owed.
     private func compareRows() async throws(ClusterError) -> Bool {
         var isEqual = true
         let shared = view.ring.partitions.filter { view[$0].isOwner && !view[$0].isMigrating }
@@ -217,7 +170,8 @@ extension ClusterNode {
         return isEqual
     }
 
-    /// Settles each row of a partition that the two have differently.
+    /// Settles each row of a partition that the two have differently: what one of them has now, the
+    /// others have to reach.
     private func settle(
         _ partition: Partition, with other: NodeID
     ) async throws(ClusterError) -> Bool {
@@ -235,22 +189,19 @@ extension ClusterNode {
                 after = page.next
             } while after != nil
         }
-        var isEqual = true
         for key in ballots.keys.sorted() {
             let found = ballots[key] ?? []
-            if found.count == 2, found[0] == found[1] { continue }
-            var isSettled = false
-            for _ in 0..<Self.settleAttempts where !isSettled {
-                isSettled = try await coordinator.settle(key)
+            guard let target = found.max(), found.count == 1 || found[0] != found[1] else {
+                continue
             }
-            if isSettled {
+            let settled = try await coordinator.settle(key, reaching: target)
+            if settled.isEqual {
                 progress.update { $0.repairedRows += 1 }
-            } else {
-                repairLog.debug("a row differs", metadata: ["key": "\(key)"])
-                isEqual = false
+            } else if !settled.hasReached(target) {
+                coordinator.owed.add(row: key, reaching: target)
             }
         }
-        return isEqual
+        return true
     }
 }
 

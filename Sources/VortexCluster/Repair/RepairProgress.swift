@@ -14,8 +14,6 @@ final class RepairProgress: Sendable {
         /// Partitions of which this node is a source that is not empty, for bodies that no row
         /// names: they go when they are collected, and the node must look again to say so.
         var keptPartitions = 0
-        var missingRows: UInt64 = 0
-        var missingChunks: UInt64 = 0
         var repairedRows: UInt64 = 0
         var copiedChunks: UInt64 = 0
         var collectedBlobs: UInt64 = 0

@@ -34,9 +34,8 @@ struct NodeReport: Sendable {
         isVerified = now.isVerified && now.verifiedEpoch >= view.lastChange
         isFenced = fence.isUp(view)
         verifiedMilliseconds = now.verifiedMilliseconds
-        // What is being made good just now is in the progress only.
-        missingRows = max(now.missingRows, UInt64(missing.rows))
-        missingChunks = max(now.missingChunks, UInt64(missing.chunks))
+        missingRows = UInt64(missing.rows)
+        missingChunks = UInt64(missing.chunks)
         strays = now.strays
         lostChunks = now.lostChunks
         repairedRows = now.repairedRows

@@ -19,6 +19,7 @@ extension ClusterNode {
         guard peers.transport != nil else { return await upkeep() }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.beat() }
+            group.addTask { await self.payDebts() }
             group.addTask { await self.repair() }
             group.addTask { await self.upkeep() }
         }
