@@ -141,16 +141,20 @@ extension ClusterNode {
             let received = await receive(
                 body, into: blob, of: order.key, for: upload, beginning: beginning
             ) { () async throws(ClusterError) in
-                try await self.openUpload(.plain(blob), order)
+                try await self.name(upload) { (blob) async throws(ClusterError) in
+                    try await self.openUpload(.plain(blob), order)
+                } dropping: { (blob) async throws(ClusterError) in
+                    try await self.closeUpload(.plain(blob), order.key)
+                }
             }
             if let failure = received.failure { throw failure }
             try await body.verify()
-            let extent = Extent(blob: blob, length: received.bytes)
+            let extent = Extent(blob: received.blob, length: received.bytes)
             return try await commit(
                 order, .spread([extent]), [], size: received.bytes, received.digest, body,
-                replacing: blob)
+                replacing: received.blob)
         } catch {
-            await withdraw(blob, order.key, after: error)
+            await withdraw(upload.id.blob, order.key, after: error)
             throw error == .staleBucket ? .busy : error
         }
     }

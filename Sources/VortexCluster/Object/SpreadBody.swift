@@ -3,6 +3,8 @@ internal import VortexStore
 
 /// What became of a body that was cut into chunks.
 struct Received: Sendable {
+    /// What its chunks are of.
+    var blob: BlobID
     /// Durable.
     var bytes: UInt64 = 0
     var digest = Digest128(high: 0, low: 0)
@@ -17,24 +19,24 @@ extension ClusterNode {
     private static let progressChunks: UInt32 = 8
 
     private enum Step: Sendable {
-        case opened(ClusterError?)
+        case opened(Result<BlobID, ClusterError>)
         case stored(Int, ClusterError?)
     }
 
     /// Cuts a body into chunks of `blob` and makes them durable, a few at a time: the window is
-    /// what presses back on the client's socket. `open` names the blob in a row, while the first
-    /// chunk is arriving; no chunk is stored before it is done. Of a resumable upload what arrived
-    /// is kept where the client breaks off, and `progress` is told now and then how much is
-    /// durable.
+    /// what presses back on the client's socket. `open` names the blob in a row, or another in its
+    /// place, while the first chunk is arriving; no chunk is stored before it is done. Of a
+    /// resumable upload what arrived is kept where the client breaks off, and `progress` is told
+    /// now and then how much is durable.
     func receive(
         _ body: any BodySource, into blob: BlobID, of key: RowKey, for upload: ActiveUpload,
         beginning: ChunkBuffer?,
-        open: @escaping @Sendable () async throws(ClusterError) -> Void,
+        open: @escaping @Sendable () async throws(ClusterError) -> BlobID,
         progress: (UInt64) async throws(ClusterError) -> Void = { _ in }
     ) async -> Received {
         await withTaskGroup(of: Step.self) { group in
             group.addTask { await Self.opening(open) }
-            var cutter = Cutter(upload: upload, window: Self.windowChunks)
+            var cutter = Cutter(blob: blob, upload: upload, window: Self.windowChunks)
             cutter.isOpen = self.omitted.contains(.nameFirst)
             var filled = beginning
             while !cutter.hasEnded, cutter.failure == nil {
@@ -49,7 +51,7 @@ extension ClusterNode {
                 if !cutter.isOpen { await cutter.next(&group, self.now) }
                 guard cutter.takes(buffer) else { continue }
                 let chunk = self.chunk(
-                    ChunkID(blob: blob, index: cutter.chunks), of: key, buffer)
+                    ChunkID(blob: cutter.blob, index: cutter.chunks), of: key, buffer)
                 cutter.cut(buffer)
                 while cutter.isFull { await cutter.next(&group, self.now) }
                 cutter.inFlight += 1
@@ -67,10 +69,11 @@ extension ClusterNode {
     }
 
     private static func opening(
-        _ open: @Sendable () async throws(ClusterError) -> Void
+        _ open: @Sendable () async throws(ClusterError) -> BlobID
     ) async -> Step {
-        do throws(ClusterError) { try await open() } catch { return .opened(error) }
-        return .opened(nil)
+        do throws(ClusterError) { return .opened(.success(try await open())) } catch {
+            return .opened(.failure(error))
+        }
     }
 
     private func store(_ chunk: ChunkWrite) async -> Step {
@@ -82,6 +85,7 @@ extension ClusterNode {
 
     /// Where a body stands between its source and the disk.
     private struct Cutter: ~Copyable {
+        private(set) var blob: BlobID
         let upload: ActiveUpload
         let window: Int
         /// The blob is named: chunks may be stored.
@@ -94,7 +98,8 @@ extension ClusterNode {
         private var durableBytes: UInt64 = 0
         private var hash = XXH3.Stream()
 
-        init(upload: ActiveUpload, window: Int) {
+        init(blob: BlobID, upload: ActiveUpload, window: Int) {
+            self.blob = blob
             self.upload = upload
             self.window = window
         }
@@ -102,7 +107,8 @@ extension ClusterNode {
         var isFull: Bool { inFlight >= window }
 
         var received: Received {
-            Received(bytes: durableBytes, digest: hash.digest(), failure: failure)
+            Received(
+                blob: blob, bytes: durableBytes, digest: hash.digest(), failure: failure)
         }
 
         func capacity(of body: any BodySource) -> Int {
@@ -149,9 +155,12 @@ extension ClusterNode {
         /// Waits for one child.
         mutating func next(_ group: inout TaskGroup<Step>, _ now: UInt64) async {
             switch await group.next() {
-            case .opened(let error):
+            case .opened(let opened):
                 isOpen = true
-                if let error { failure = error }
+                switch opened {
+                case .success(let named): blob = named
+                case .failure(let error): failure = error
+                }
             case .stored(let count, let error):
                 inFlight -= 1
                 if let error {

@@ -97,4 +97,4 @@ extension ClusterNode {
     }
 }
 
-private let upkeepLog = Logger(label: "vortex.upkeep")
+let upkeepLog = Logger(label: "vortex.upkeep")

@@ -3,7 +3,7 @@ internal import VortexCore
 
 /// A body that this gateway is receiving: shown while it lasts, and told to stop by an abort.
 final class ActiveUpload: Sendable {
-    let id: UploadID
+    private let name: Mutex<UploadID>
     let bucket: String
     let key: [UInt8]
     let isResumable: Bool
@@ -19,7 +19,7 @@ final class ActiveUpload: Sendable {
         id: UploadID, bucket: String, key: [UInt8], isResumable: Bool, expectedBytes: UInt64?,
         startedMilliseconds: UInt64, firstByte: UInt64
     ) {
-        self.id = id
+        name = Mutex(id)
         self.bucket = bucket
         self.key = key
         self.isResumable = isResumable
@@ -30,6 +30,7 @@ final class ActiveUpload: Sendable {
         progressed = Atomic(startedMilliseconds)
     }
 
+    var id: UploadID { name.withLock { $0 } }
     /// Bytes of the whole upload that are durable.
     var durableBytes: UInt64 { durable.load(ordering: .relaxed) }
     var progressedMilliseconds: UInt64 { progressed.load(ordering: .relaxed) }
@@ -41,6 +42,8 @@ final class ActiveUpload: Sendable {
     }
 
     func abort() { aborted.store(true, ordering: .releasing) }
+
+    fileprivate func rename(_ id: UploadID) { name.withLock { $0 = id } }
 
     func info(now: UInt64) -> UploadInfo {
         let elapsed = max(1, now - min(now, startedMilliseconds))
@@ -72,6 +75,15 @@ final class ActiveUploads: Sendable {
             return nil
         }
         if let failure { throw failure }
+    }
+
+    /// It goes on under a fresh id.
+    func rename(_ upload: ActiveUpload, _ id: UploadID) {
+        table.withLock { table in
+            table[upload.id] = nil
+            upload.rename(id)
+            table[id] = upload
+        }
     }
 
     func end(_ upload: ActiveUpload) { table.withLock { $0[upload.id] = nil } }

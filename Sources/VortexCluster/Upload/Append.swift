@@ -51,6 +51,7 @@ extension ClusterNode {
             body, into: blob, of: key, for: receiving, beginning: nil
         ) { () async throws(ClusterError) in
             try await self.createPart(key, self.part(blob, 0, nil))
+            return blob
         } progress: { (durable) async throws(ClusterError) in
             try await self.setPart(key, self.part(blob, durable, nil))
         }

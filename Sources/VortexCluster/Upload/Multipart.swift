@@ -115,17 +115,21 @@ extension ClusterNode {
             let received = await receive(
                 body, into: blob, of: key, for: receiving, beginning: nil
             ) { () async throws(ClusterError) in
-                try await self.namePart(key, blob, of: upload)
+                try await self.name(receiving) { (blob) async throws(ClusterError) in
+                    try await self.namePart(key, blob, of: upload)
+                } dropping: { (blob) async throws(ClusterError) in
+                    try await self.dropPart(key, blob)
+                }
             }
             if let failure = received.failure { throw failure }
             try await body.verify()
-            let whole = Extent(blob: blob, length: received.bytes)
+            let whole = Extent(blob: received.blob, length: received.bytes)
             let row = try await takePart(
                 key, whole, body.tag?.digest ?? received.digest, body.checksum)
             guard let part = StoredPart(number, row) else { throw .damaged }
             return part
         } catch {
-            await withdrawPart(key, blob, after: error)
+            await withdrawPart(key, receiving.id.blob, after: error)
             throw error == .uploadExpired ? .noSuchUpload : error
         }
     }
@@ -173,18 +177,18 @@ extension ClusterNode {
     /// become so, it is named until the upload is over.
     private func withdrawPart(_ key: RowKey, _ blob: BlobID, after error: ClusterError) async {
         if error == .outcomeUnknown || error == .stopped || error == .uploadExpired { return }
-        do throws(ClusterError) {
-            try await coordinator.change(.init(key: key, id: newChange())) {
-                (found) throws(ClusterError) -> Coordinator.Computed<Void> in
-                guard case .part(let old) = found, old.blobs.contains(blob) else {
-                    return .nothing(.success(()))
-                }
-                let row = old.without(unfinished: blob)
-                guard row != old else { return .nothing(.success(())) }
-                return .write(row.map { .part($0) } ?? .nothing, bodies: [], ())
+        do throws(ClusterError) { try await dropPart(key, blob) } catch { return }
+    }
+
+    private func dropPart(_ key: RowKey, _ blob: BlobID) async throws(ClusterError) {
+        try await coordinator.change(.init(key: key, id: newChange())) {
+            (found) throws(ClusterError) -> Coordinator.Computed<Void> in
+            guard case .part(let old) = found, old.blobs.contains(blob) else {
+                return .nothing(.success(()))
             }
-        } catch {
-            return
+            let row = old.without(unfinished: blob)
+            guard row != old else { return .nothing(.success(())) }
+            return .write(row.map { .part($0) } ?? .nothing, bodies: [], ())
         }
     }
 

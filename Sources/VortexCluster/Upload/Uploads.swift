@@ -32,8 +32,11 @@ extension ClusterNode {
     ) async throws(ClusterError) -> FoundUpload {
         try Self.checkSize(order)
         try admitSpace(order.expectedBytes ?? 0)
-        let id = newUpload(for: order.key)
-        if !omitted.contains(.multiEntry) { try await openUpload(.multipart(id), order) }
+        let id = try await naming { () async throws(ClusterError) in
+            let id = newUpload(for: order.key)
+            if !omitted.contains(.multiEntry) { try await openUpload(.multipart(id), order) }
+            return id
+        }
         var row = UploadRow(
             bucket: order.bucket.name, attributes: order.attributes, condition: order.condition,
             expectedBytes: order.expectedBytes, generation: order.bucket.generation,
