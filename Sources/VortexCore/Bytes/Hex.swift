@@ -1,11 +1,13 @@
 /// Lower-case hexadecimal, the only spelling that ids, digests and ETags have here.
 public enum Hex {
-    private static let digits = Array("0123456789abcdef".utf8)
+    private static func spell(_ value: UInt8) -> UInt8 {
+        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+    }
 
     public static func string(_ value: UInt64) -> String {
         String(unsafeUninitializedCapacity: 16) { buffer in
             for position in 0..<16 {
-                buffer[position] = digits[Int(value >> UInt64(60 - 4 * position) & 15)]
+                buffer[position] = spell(UInt8(value >> UInt64(60 - 4 * position) & 15))
             }
             return 16
         }
@@ -15,8 +17,8 @@ public enum Hex {
         String(unsafeUninitializedCapacity: 2 * bytes.count) { buffer in
             var position = 0
             for byte in bytes {
-                buffer[position] = digits[Int(byte >> 4)]
-                buffer[position + 1] = digits[Int(byte & 15)]
+                buffer[position] = spell(byte >> 4)
+                buffer[position + 1] = spell(byte & 15)
                 position += 2
             }
             return position

@@ -27,10 +27,18 @@ enum S3Headers {
         "x-amz-bucket-object-lock-enabled": ["false", "False"],
     ]
 
+    /// `x-amz-...`, in any case.
+    static func isAmazons(_ name: String) -> Bool {
+        var bytes = name.utf8.makeIterator()
+        for expected in "x-amz-".utf8 {
+            guard let byte = bytes.next(), lower(byte) == expected else { return false }
+        }
+        return true
+    }
+
     static func check(_ headers: HeaderFields) throws(S3Error) {
-        for (name, value) in headers {
+        for (name, value) in headers where isAmazons(name) {
             let name = name.lowercased()
-            guard name.hasPrefix("x-amz-") else { continue }
             if known.contains(name) || name.hasPrefix(metadataPrefix) { continue }
             if ChecksumAlgorithm(header: name) != nil { continue }
             if settled[name]?.contains(value) == true { continue }

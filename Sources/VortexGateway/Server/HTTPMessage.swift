@@ -14,15 +14,25 @@ public struct HeaderFields: Sendable, Sequence {
     }
 
     public func all(_ name: String) -> [String] {
-        fields.compactMap { Self.matches($0.name, name) ? $0.value : nil }
+        var found: [String] = []
+        visit(name) { found.append($0) }
+        return found
+    }
+
+    /// The same without an array.
+    func visit(_ name: String, _ body: (String) -> Void) {
+        for field in fields where Self.matches(field.name, name) { body(field.value) }
     }
 
     public func makeIterator() -> IndexingIterator<[Element]> { fields.makeIterator() }
 
     private static func matches(_ name: String, _ lower: String) -> Bool {
         guard name.utf8.count == lower.utf8.count else { return false }
-        for (left, right) in zip(name.utf8, lower.utf8) where left != right {
-            guard (0x41...0x5a).contains(left), left | 0x20 == right else { return false }
+        var expected = lower.utf8.makeIterator()
+        for byte in name.utf8 {
+            guard let other = expected.next() else { return false }
+            if byte == other { continue }
+            guard (0x41...0x5a).contains(byte), byte | 0x20 == other else { return false }
         }
         return true
     }

@@ -18,7 +18,7 @@ struct FormClaim: Hashable, Sendable {
         if let token = form["x-amz-security-token"], !token.isEmpty { throw .unsupportedToken }
         guard form["x-amz-algorithm"] == SignatureClaim.algorithm,
             let credential = form["x-amz-credential"],
-            let (keyID, scope) = SignatureClaim.credential(credential[...]),
+            let (keyID, scope) = SignatureClaim.credential(Array(credential.utf8)[...]),
             let time = form["x-amz-date"].flatMap({ SignatureTime($0) }),
             let signature = form["x-amz-signature"].flatMap({ Hex.bytes($0.utf8) }),
             signature.count == 32, let policy = form["policy"]

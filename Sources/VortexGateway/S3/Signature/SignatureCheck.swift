@@ -58,20 +58,25 @@ struct SignatureCheck {
     /// What is not signed could be anybody's: the host, and every header that changes what S3 does.
     private func checkSigned(_ claim: SignatureClaim) throws(SignatureError) {
         guard claim.signedHeaders.contains("host") else { throw .headersNotSigned }
-        for (name, _) in headers {
-            let name = name.lowercased()
-            guard name.hasPrefix("x-amz-"), !claim.signedHeaders.contains(name) else { continue }
-            throw .headersNotSigned
+        for (name, _) in headers where S3Headers.isAmazons(name) {
+            guard claim.signedHeaders.contains(name.lowercased()) else {
+                throw .headersNotSigned
+            }
         }
     }
 
     private func isSigned(
         _ canonical: [UInt8], _ claim: SignatureClaim, _ key: SymmetricKey
     ) -> Bool {
-        let text =
-            SignatureClaim.algorithm + "\n" + claim.time.text + "\n" + claim.scope.text + "\n"
-            + Hex.string(Array(SHA256.hash(data: canonical)))
-        let code = HMAC<SHA256>.authenticationCode(for: Array(text.utf8), using: key)
+        let newline = UInt8(ascii: "\n")
+        var text: [UInt8] = []
+        text.reserveCapacity(256)
+        for line in [SignatureClaim.algorithm, claim.time.text, claim.scope.text] {
+            text += line.utf8
+            text.append(newline)
+        }
+        text += Hex.string(Array(SHA256.hash(data: canonical))).utf8
+        let code = HMAC<SHA256>.authenticationCode(for: text, using: key)
         return ConstantTime.equal(Array(code), claim.signature)
     }
 
@@ -91,17 +96,25 @@ struct SignatureCheck {
         for name in claim.signedHeaders {
             bytes += name.utf8
             bytes.append(UInt8(ascii: ":"))
-            bytes += value(of: name, host: host)
+            if name == "host" {
+                Self.append(host, to: &bytes)
+            } else {
+                appendValues(of: name, to: &bytes)
+            }
             bytes.append(newline)
         }
         bytes.append(newline)
-        bytes += claim.signedHeaders.joined(separator: ";").utf8
+        for (place, name) in claim.signedHeaders.enumerated() {
+            if place > 0 { bytes.append(UInt8(ascii: ";")) }
+            bytes += name.utf8
+        }
         bytes.append(newline)
         bytes += claim.payloadText.utf8
         return bytes
     }
 
     private func query(_ spelling: Spelling) -> [UInt8] {
+        if target.parameters.isEmpty { return [] }
         var pairs: [(name: [UInt8], value: [UInt8])] = []
         for parameter in target.parameters
         where !parameter.name.elementsEqual("X-Amz-Signature".utf8) {
@@ -121,24 +134,33 @@ struct SignatureCheck {
         return Array(joined.joined(separator: [UInt8(ascii: "&")]))
     }
 
-    private func value(of name: String, host: String) -> [UInt8] {
-        let lines = name == "host" ? [host] : headers.all(name)
-        return Array(lines.map { Self.trimmed($0) }.joined(separator: [UInt8(ascii: ",")]))
+    private func appendValues(of name: String, to bytes: inout [UInt8]) {
+        var isFirst = true
+        headers.visit(name) { value in
+            if !isFirst { bytes.append(UInt8(ascii: ",")) }
+            isFirst = false
+            Self.append(value, to: &bytes)
+        }
     }
 
     /// Without whitespace around it, and with single spaces inside.
     static func trimmed(_ text: String) -> [UInt8] {
         var bytes: [UInt8] = []
+        append(text, to: &bytes)
+        return bytes
+    }
+
+    private static func append(_ text: String, to bytes: inout [UInt8]) {
+        let start = bytes.count
         var isSpacePending = false
         for byte in text.utf8 {
             if byte == 0x20 || byte == 0x09 {
-                isSpacePending = !bytes.isEmpty
+                isSpacePending = bytes.count > start
                 continue
             }
             if isSpacePending { bytes.append(0x20) }
             isSpacePending = false
             bytes.append(byte)
         }
-        return bytes
     }
 }

@@ -48,27 +48,34 @@ struct SignatureClaim: Hashable, Sendable {
     private static func header(
         _ authorization: String, _ headers: HeaderFields
     ) throws(SignatureError) -> SignatureClaim {
-        guard !authorization.hasPrefix("AWS ") else { throw .version2 }
-        guard authorization.hasPrefix(algorithm + " ") else { throw .unknownScheme }
-        var (credential, signed, signature) = (Substring?.none, Substring?.none, Substring?.none)
         // Bytes, not characters: this is done for every request.
-        let fields = authorization.utf8.dropFirst(algorithm.utf8.count + 1)
-        for piece in fields.split(separator: UInt8(ascii: ",")) {
+        let text = Array(authorization.utf8)
+        guard !text.starts(with: "AWS ".utf8) else { throw .version2 }
+        guard text.starts(with: algorithm.utf8), text.count > algorithm.utf8.count,
+            text[algorithm.utf8.count] == UInt8(ascii: " ")
+        else { throw .unknownScheme }
+        var credential: ArraySlice<UInt8>?
+        var signed: ArraySlice<UInt8>?
+        var signature: ArraySlice<UInt8>?
+        for piece in text[(algorithm.utf8.count + 1)...].split(separator: UInt8(ascii: ",")) {
             let field = piece.drop { $0 == UInt8(ascii: " ") }
             guard let equals = field.firstIndex(of: UInt8(ascii: "=")) else {
                 throw .malformedHeader
             }
-            let value = Substring(field[field.index(after: equals)...])
-            switch Substring(field[..<equals]) {
-            case "Credential" where credential == nil: credential = value
-            case "SignedHeaders" where signed == nil: signed = value
-            case "Signature" where signature == nil: signature = value
-            default: throw .malformedHeader
+            let (name, value) = (field[..<equals], field[(equals + 1)...])
+            if name.elementsEqual("Credential".utf8), credential == nil {
+                credential = value
+            } else if name.elementsEqual("SignedHeaders".utf8), signed == nil {
+                signed = value
+            } else if name.elementsEqual("Signature".utf8), signature == nil {
+                signature = value
+            } else {
+                throw .malformedHeader
             }
         }
         guard let credential, let signed, let signature,
             let (keyID, scope) = Self.credential(credential),
-            let names = Self.names(signed), let bytes = Hex.bytes(signature.utf8),
+            let names = Self.names(signed), let bytes = Hex.bytes(signature),
             bytes.count == 32
         else { throw .malformedHeader }
         let hashes = headers.all("x-amz-content-sha256")
@@ -110,9 +117,9 @@ struct SignatureClaim: Hashable, Sendable {
             } catch { throw .malformedQuery }
         }
         guard try value("X-Amz-Algorithm") == algorithm,
-            let (keyID, scope) = credential(try value("X-Amz-Credential")[...]),
+            let (keyID, scope) = credential(Array(try value("X-Amz-Credential").utf8)[...]),
             let time = SignatureTime(try value("X-Amz-Date")),
-            let names = names(try value("X-Amz-SignedHeaders")[...]),
+            let names = names(Array(try value("X-Amz-SignedHeaders").utf8)[...]),
             let signature = Hex.bytes(try value("X-Amz-Signature").utf8), signature.count == 32
         else { throw .malformedQuery }
         guard let expires = Int64(try value("X-Amz-Expires")),
@@ -141,26 +148,29 @@ struct SignatureClaim: Hashable, Sendable {
     }
 
     /// `ID/date/region/service/terminator`; an id may have slashes of its own.
-    static func credential(_ text: Substring) -> (String, SigningScope)? {
-        let pieces = text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-            .map { Substring($0) }
+    static func credential(_ text: ArraySlice<UInt8>) -> (String, SigningScope)? {
+        let pieces = text.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
         guard pieces.count >= 5, let scope = SigningScope(pieces.suffix(4)) else { return nil }
-        let keyID = pieces.dropLast(4).joined(separator: "/")
-        guard (1...keyIDBytesMax).contains(keyID.utf8.count) else { return nil }
+        let id = text[..<(pieces[pieces.count - 4].startIndex - 1)]
+        guard (1...keyIDBytesMax).contains(id.count),
+            let keyID = String(validating: id, as: UTF8.self)
+        else { return nil }
         return (keyID, scope)
     }
 
     /// Sorted, each once, in lower case: what is signed has one spelling.
-    private static func names(_ text: Substring) -> [String]? {
-        let names = text.utf8.split(separator: UInt8(ascii: ";"), omittingEmptySubsequences: false)
-            .map { String(Substring($0)) }
+    private static func names(_ text: ArraySlice<UInt8>) -> [String]? {
+        let names = text.split(separator: UInt8(ascii: ";"), omittingEmptySubsequences: false)
         guard names.count <= signedHeadersMax else { return nil }
-        for name in names {
-            guard !name.isEmpty,
-                name.utf8.allSatisfy({ isTokenByte($0) && lower($0) == $0 })
-            else { return nil }
+        var isSorted = true
+        for (place, name) in names.enumerated() {
+            guard !name.isEmpty, name.allSatisfy({ isTokenByte($0) && lower($0) == $0 }) else {
+                return nil
+            }
+            if place > 0, !names[place - 1].lexicographicallyPrecedes(name) { isSorted = false }
         }
-        return Set(names).count == names.count ? names : nil
+        guard isSorted || Set(names).count == names.count else { return nil }
+        return names.map { String(decoding: $0, as: UTF8.self) }
     }
 
     /// Whether the signature may be used now.

@@ -16,14 +16,15 @@ struct SigningScope: Hashable, Sendable {
 
     /// Of a credential's pieces behind the key's id. Any region is taken as it is: it only enters
     /// the derivation, and a store has no others to be confused with.
-    init?(_ pieces: some Collection<Substring>) {
+    init?(_ pieces: some Collection<ArraySlice<UInt8>>) {
         let pieces = Array(pieces)
-        guard pieces.count == 4, pieces[0].utf8.count == 8, pieces[0].utf8.allSatisfy(isDigit),
-            (1...64).contains(pieces[1].utf8.count), pieces[2] == Self.service,
-            pieces[3] == Self.terminator
+        guard pieces.count == 4, pieces[0].count == 8, pieces[0].allSatisfy(isDigit),
+            (1...64).contains(pieces[1].count), pieces[2].elementsEqual(Self.service.utf8),
+            pieces[3].elementsEqual(Self.terminator.utf8),
+            let region = String(validating: pieces[1], as: UTF8.self)
         else { return nil }
-        date = String(pieces[0])
-        region = String(pieces[1])
+        date = String(decoding: pieces[0], as: UTF8.self)
+        self.region = region
     }
 
     init(date: String, region: String) {
