@@ -16,7 +16,7 @@ struct LostChunkTests {
             let key = try ClusterNode.row(bucket, Array("unfinished".utf8))
             let blob = node.newBlob()
             try await node.openUpload(
-                .plain(blob),
+                [.plain(blob)],
                 ClusterNode.PutOrder(
                     bucket: bucket, key: key, attributes: ObjectAttributes(), condition: .none,
                     idempotency: nil, expectedBytes: nil))

@@ -268,16 +268,16 @@ final class Chunks: Sendable {
         case .gone: return .gone
         case .silent: return try await isLost(id) ? .lost : .failed
         }
-        guard let whole = try await whole(id, known, except: node) else {
-            return try await isLost(id) ? .lost : .failed
-        }
-        let place = try place(of: id, whole.owner)
+        let place = try place(of: id, known.row)
         guard place.quorum.owners.contains(node) else { return .gone }
-        // Only slow, and there by now: its journal need not hold it twice.
+        // Only slow, and there by now: nobody need read it, and its journal need not hold it twice.
         if node != book.node,
-            case .success([whole.buffer.count]) = await coordinator.anOwner(node).lengths(of: [id])
+            case .success([known.length]) = await coordinator.anOwner(node).lengths(of: [id])
         {
             return .copied
+        }
+        guard let whole = try await whole(id, known, except: node) else {
+            return try await isLost(id) ? .lost : .failed
         }
         let failure = await coordinator.anOwner(node).put(whole, epoch: place.epoch)
         guard failure == nil else { return .failed }

@@ -141,10 +141,8 @@ extension ClusterNode {
             let received = await receive(
                 body, into: blob, of: order.key, for: upload, beginning: beginning
             ) { () async throws(ClusterError) in
-                try await self.name(upload) { (blob) async throws(ClusterError) in
-                    try await self.openUpload(.plain(blob), order)
-                } dropping: { (blob) async throws(ClusterError) in
-                    try await self.closeUpload(.plain(blob), order.key)
+                try await self.name(upload) { (blobs) async throws(ClusterError) in
+                    try await self.openUpload(blobs.map { .plain($0) }, order)
                 }
             }
             if let failure = received.failure { throw failure }
@@ -162,7 +160,7 @@ extension ClusterNode {
     /// Takes back the name of an upload that failed. Where that fails too, or the commit may yet
     /// take effect, the open upload expires by itself.
     private func withdraw(_ blob: BlobID, _ key: RowKey, after error: ClusterError) async {
-        if error == .outcomeUnknown || error == .stopped || error == .uploadExpired { return }
+        if error == .outcomeUnknown || error == .stopped { return }
         do throws(ClusterError) {
             try await closeUpload(.plain(blob), key)
         } catch {

@@ -168,7 +168,9 @@ final class Coordinator: Sendable {
             let ballot = nextBallot()
             let place = book.view[change.key]
             let found: Promises
-            switch await gatherPromises(change.key, ballot, change.generation, place) {
+            switch await gatherPromises(
+                change.key, ballot, change.generation, place, waits: change.isForced)
+            {
             case .found(let promises): found = promises
             case .again: continue
             case .failed(let error):

@@ -42,8 +42,10 @@ extension Coordinator {
 
     // MARK: Phase 1
 
+    /// `waits`: for all, for a moment: what only the slowest has is to be found, too.
     func gatherPromises(
-        _ key: RowKey, _ ballot: Ballot, _ generation: UInt64?, _ place: LayoutView.Place
+        _ key: RowKey, _ ballot: Ballot, _ generation: UInt64?, _ place: LayoutView.Place,
+        waits: Bool
     ) async -> GatheredPromises {
         if isMine(place) {
             return onlyPromise(
@@ -57,12 +59,13 @@ extension Coordinator {
                 [(node: NodeID, accepted: Ballot, value: RegisterValue?, horizon: Ballot)] =
                     []
             var isAgain = false
+            var isMet = false
             var answered = 0
             while answered < place.quorum.members.count, let next = await group.next(),
                 let (node, answer) = next
             {
                 answered += 1
-                let wasAgain = isAgain
+                let (wasAgain, wasMet) = (isAgain, isMet)
                 switch answer {
                 case .promise(let accepted, let value, let horizon):
                     promises.append((node, accepted, value, horizon))
@@ -76,13 +79,14 @@ extension Coordinator {
                     return .failed(.staleBucket)
                 case .tooFarAhead, .failed: break
                 }
-                if place.quorum.isMet(by: promises.map(\.node)) {
-                    group.cancelAll()
-                    return .found(Promises(promises, quorum: place.quorum))
+                isMet = place.quorum.isMet(by: promises.map(\.node))
+                if isMet, !waits { break }
+                if isAgain && !wasAgain || isMet && !wasMet {
+                    group.addTask { await self.grace() }
                 }
-                if isAgain, !wasAgain { group.addTask { await self.grace() } }
             }
             group.cancelAll()
+            if isMet { return .found(Promises(promises, quorum: place.quorum)) }
             return isAgain ? .again : .failed(.noQuorum)
         }
     }

@@ -104,6 +104,15 @@ extension Coordinator {
             settled.reached = reports.rows.map(\.accepted).min()
             if let target, settled.hasReached(target) { return settled }
         }
+        // All have the same, and the target's accept may be on its way yet to one of them: what is
+        // written now rejects it.
+        if let target, let reached = settled.reached, reached < target,
+            let row = reports.rows.first, row.value != nil,
+            reports.rows.allSatisfy({ $0.accepted == reached })
+        {
+            try await writeBack(key)
+            return settled
+        }
         let agreed =
             omitted.contains(.installChosen)
             ? reports.rows.map(\.accepted).max()

@@ -134,10 +134,11 @@ extension ClusterNode {
         for owner in view[visited.owner].quorum.owners where owner != node {
             let found = lengths[owner]?[index]
             if found == visited.chunk.length || found == ChunkLength.deleted { continue }
-            let copying =
-                found != nil
-                ? try await chunks.copy(visited.chunk.id, to: owner, naming: self) : .failed
-            switch copying {
+            guard found != nil else {
+                walk.isWhole = false
+                continue
+            }
+            switch try await chunks.copy(visited.chunk.id, to: owner, naming: self) {
             case .copied, .gone: break
             case .failed: coordinator.owed.add(visited.chunk.id, to: owner, isKnown: true)
             case .lost: walk.isWhole = false
@@ -198,10 +199,13 @@ extension ClusterNode {
         }
         var isEverywhere = true
         for owner in lacking {
-            let copying =
-                lengths[owner] != nil
-                ? try await chunks.copy(id, to: owner, naming: self) : .failed
-            switch copying {
+            guard lengths[owner] != nil else {
+                // It is silent: nothing is known of what it has.
+                isEverywhere = false
+                walk.isWhole = false
+                continue
+            }
+            switch try await chunks.copy(id, to: owner, naming: self) {
             case .copied: continue
             case .lost: return try await lose(id, partition, &walk)
             // Deleted since it was asked about.

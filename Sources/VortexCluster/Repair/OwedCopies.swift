@@ -26,10 +26,17 @@ final class OwedCopies: Sendable {
         var chunk: ChunkID
         var node: NodeID
     }
-    /// Of one row or chunk: the oldest that is not paid, and the newest.
+    /// Of one row or chunk: the oldest that is not paid, and the newest; of those between only since
+    /// when they are owed.
     struct Debt: Sendable {
         var first: Demand
+        var nextSinceNanoseconds: UInt64?
         var last: Demand
+
+        init(_ demand: Demand) {
+            first = demand
+            last = demand
+        }
     }
     struct Demand: Sendable {
         /// `Ballot.none` for a chunk.
@@ -151,7 +158,7 @@ private struct Debts<Key: Hashable & Sendable>: Sendable {
     /// False where there is no room for more keys.
     mutating func add(_ key: Key, _ demand: OwedCopies.Demand) -> Bool {
         guard waiting.count < OwedCopies.entriesMax || waiting[key] != nil else { return false }
-        let fresh = OwedCopies.Debt(first: demand, last: demand)
+        let fresh = OwedCopies.Debt(demand)
         waiting[key] = waiting[key].map { $0.followed(by: fresh) } ?? fresh
         return true
     }
@@ -173,7 +180,7 @@ private struct Debts<Key: Hashable & Sendable>: Sendable {
         guard var debt = inHand.removeValue(forKey: key) else { return }
         if let reached {
             guard debt.last.ballot > reached else { return }
-            if debt.first.ballot <= reached { debt.first = debt.last }
+            if debt.first.ballot <= reached { debt.forgetFirst() }
         }
         if isKnown { debt.first.sinceNanoseconds = 0 }
         waiting[key] = waiting[key].map { debt.followed(by: $0) } ?? debt
@@ -184,7 +191,14 @@ extension OwedCopies.Debt {
     fileprivate func followed(by next: Self) -> Self {
         var both = self
         both.first.sinceNanoseconds = min(first.sinceNanoseconds, next.first.sinceNanoseconds)
+        both.nextSinceNanoseconds = nextSinceNanoseconds ?? next.first.sinceNanoseconds
         if next.last.ballot >= last.ballot { both.last = next.last }
         return both
+    }
+
+    fileprivate mutating func forgetFirst() {
+        first = last
+        first.sinceNanoseconds = nextSinceNanoseconds ?? last.sinceNanoseconds
+        nextSinceNanoseconds = nil
     }
 }

@@ -5,37 +5,60 @@ internal import VortexCore
 /// everything takes long, and what clients' writes owe meanwhile must not wait for its end.
 extension ClusterNode {
     private static let pauseMilliseconds: UInt64 = 300
+    /// What cannot be paid now is tried again less often: its bytes travel each time.
+    private static let pauseMillisecondsMax: UInt64 = 4_800
     private static let batch = 256
 
     func payDebts() async {
-        while !Task.isCancelled {
-            var isMore = true
-            while isMore, !Task.isCancelled { isMore = await payOnce() }
-            do throws(CancellationError) {
-                try await clock.sleep(milliseconds: Self.pauseMilliseconds)
-            } catch { return }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.payRows() }
+            group.addTask { await self.payChunks() }
         }
     }
 
-    /// The oldest debts; true where more wait, and some of these could be paid.
-    private func payOnce() async -> Bool {
+    private func payRows() async {
         let owed = coordinator.owed
-        let before = owed.counts
-        let rows = owed.takeRows(Self.batch)
-        let chunks = owed.takeChunks(Self.batch)
-        await guarded("owed rows") { () async throws(ClusterError) in
-            try await self.together(rows, most: 16) { (row) async throws(ClusterError) in
-                await self.pay(row.key, row.debt)
-            }
+        while !Task.isCancelled {
+            var before: Int
+            repeat {
+                before = owed.counts.rows
+                let rows = owed.takeRows(Self.batch)
+                await guarded("owed rows") { () async throws(ClusterError) in
+                    try await self.together(rows, most: 16) { (row) async throws(ClusterError) in
+                        await self.pay(row.key, row.debt)
+                    }
+                }
+            } while owed.counts.rows > 0 && owed.counts.rows < before && !Task.isCancelled
+            if await !rest(Self.pauseMilliseconds) { return }
         }
-        await guarded("owed chunks") { () async throws(ClusterError) in
-            try await self.together(chunks, most: 4) { (chunk) async throws(ClusterError) in
-                await self.pay(chunk)
+    }
+
+    private func payChunks() async {
+        let owed = coordinator.owed
+        var pause = Self.pauseMilliseconds
+        while !Task.isCancelled {
+            let before = owed.counts.chunks
+            let chunks = owed.takeChunks(Self.batch)
+            await guarded("owed chunks") { () async throws(ClusterError) in
+                try await self.together(chunks, most: 4) { (chunk) async throws(ClusterError) in
+                    await self.pay(chunk)
+                }
             }
+            let after = owed.counts.chunks
+            if after > 0, after < before {
+                pause = Self.pauseMilliseconds
+                continue
+            }
+            pause = after > 0 ? min(2 * pause, Self.pauseMillisecondsMax) : Self.pauseMilliseconds
+            if await !rest(pause) { return }
         }
-        let after = owed.counts
-        return after.rows + after.chunks > 0
-            && (after.rows < before.rows || after.chunks < before.chunks)
+    }
+
+    private func rest(_ milliseconds: UInt64) async -> Bool {
+        do throws(CancellationError) {
+            try await clock.sleep(milliseconds: milliseconds)
+        } catch { return false }
+        return true
     }
 
     private func pay(_ key: RowKey, _ debt: OwedCopies.Debt) async {

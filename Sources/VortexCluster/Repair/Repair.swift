@@ -27,12 +27,17 @@ extension ClusterNode {
         while !Task.isCancelled {
             await guarded("sync") { () async throws(ClusterError) in try await self.syncOnce() }
             let time = clock.monotonicNanoseconds / 1_000_000
+            // Trouble goes first: it may be of the time of the walk.
             if peers.takeReturned() || coordinator.owed.takeOverflow() || epoch != lastChange {
                 isDue = true
                 failures = 0
                 nextWalk = 0
                 ended = nil
                 progress.update { $0.isVerified = false }
+            }
+            if let walk = ended, !coordinator.owed.isOwing(before: walk.nanoseconds) {
+                verify(walk.change)
+                ended = nil
             }
             if walked.map({ time >= $0 + pauseMilliseconds }) ?? true { isDue = true }
             if isDue, time >= nextWalk, !view.isAlone, !layout.isMigrating, !isResting {
@@ -49,10 +54,6 @@ extension ClusterNode {
                     failures = min(failures + 1, 3)
                     nextWalk = clock.monotonicNanoseconds / 1_000_000 + (500 << failures)
                 }
-            }
-            if let walk = ended, !coordinator.owed.isOwing(before: walk.nanoseconds) {
-                verify(walk.change)
-                ended = nil
             }
             do throws(CancellationError) {
                 try await clock.sleep(milliseconds: Self.roundMilliseconds)
@@ -194,12 +195,14 @@ extension ClusterNode {
             guard let target = found.max(), found.count == 1 || found[0] != found[1] else {
                 continue
             }
-            let settled = try await coordinator.settle(key, reaching: target)
-            if settled.isEqual {
-                progress.update { $0.repairedRows += 1 }
-            } else if !settled.hasReached(target) {
-                coordinator.owed.add(row: key, reaching: target)
-            }
+            do throws(ClusterError) {
+                let settled = try await coordinator.settle(key, reaching: target)
+                if settled.isEqual { progress.update { $0.repairedRows += 1 } }
+                if settled.hasReached(target) { continue }
+            } catch .noQuorum {
+                // Clients fight over it.
+            } catch .busy {}
+            coordinator.owed.add(row: key, reaching: target)
         }
         return true
     }

@@ -97,4 +97,4 @@ extension ClusterNode {
     }
 }
 
-let upkeepLog = Logger(label: "vortex.upkeep")
+private let upkeepLog = Logger(label: "vortex.upkeep")

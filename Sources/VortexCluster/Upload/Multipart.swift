@@ -115,10 +115,8 @@ extension ClusterNode {
             let received = await receive(
                 body, into: blob, of: key, for: receiving, beginning: nil
             ) { () async throws(ClusterError) in
-                try await self.name(receiving) { (blob) async throws(ClusterError) in
-                    try await self.namePart(key, blob, of: upload)
-                } dropping: { (blob) async throws(ClusterError) in
-                    try await self.dropPart(key, blob)
+                try await self.name(receiving) { (blobs) async throws(ClusterError) in
+                    try await self.namePart(key, blobs, of: upload)
                 }
             }
             if let failure = received.failure { throw failure }
@@ -134,21 +132,22 @@ extension ClusterNode {
         }
     }
 
-    /// Names a body before its first chunk is sent; once, as an open upload is. Then the upload has
-    /// to be still open: whoever ends it looks for parts' rows afterwards, and finds this one, or
-    /// it finds here that it is over.
+    /// Names a body before its first chunk is sent; once, as an open upload is, the last of these in
+    /// place of the others. Then the upload has to be still open: whoever ends it looks for parts'
+    /// rows afterwards, and finds this one, or it finds here that it is over.
     private func namePart(
-        _ key: RowKey, _ blob: BlobID, of upload: FoundUpload
+        _ key: RowKey, _ blobs: [BlobID], of upload: FoundUpload
     ) async throws(ClusterError) {
         let now = now
+        let blob = blobs[blobs.count - 1]
         var wasSent = false
         try await coordinator.change(.init(key: key, id: newChange(), isOnce: true)) {
             (found) throws(ClusterError) -> Coordinator.Computed<Void> in
             guard !wasSent else { throw .outcomeUnknown }
             var row = PartRow(
                 extent: Extent(blob: blob, length: 0), digest: nil, changedMilliseconds: now)
-            if case .part(let old) = found {
-                row = old
+            if case .part(let old) = found, let kept = old.without(unfinished: blobs) {
+                row = kept
                 guard row.begin(blob) else { throw .tooManyUploads }
             }
             wasSent = true
@@ -176,19 +175,19 @@ extension ClusterNode {
     /// Takes back the name of a body that never became whole. Where that fails too, or it may yet
     /// become so, it is named until the upload is over.
     private func withdrawPart(_ key: RowKey, _ blob: BlobID, after error: ClusterError) async {
-        if error == .outcomeUnknown || error == .stopped || error == .uploadExpired { return }
-        do throws(ClusterError) { try await dropPart(key, blob) } catch { return }
-    }
-
-    private func dropPart(_ key: RowKey, _ blob: BlobID) async throws(ClusterError) {
-        try await coordinator.change(.init(key: key, id: newChange())) {
-            (found) throws(ClusterError) -> Coordinator.Computed<Void> in
-            guard case .part(let old) = found, old.blobs.contains(blob) else {
-                return .nothing(.success(()))
+        if error == .outcomeUnknown || error == .stopped { return }
+        do throws(ClusterError) {
+            try await coordinator.change(.init(key: key, id: newChange())) {
+                (found) throws(ClusterError) -> Coordinator.Computed<Void> in
+                guard case .part(let old) = found, old.blobs.contains(blob) else {
+                    return .nothing(.success(()))
+                }
+                let row = old.without(unfinished: [blob])
+                guard row != old else { return .nothing(.success(())) }
+                return .write(row.map { .part($0) } ?? .nothing, bodies: [], ())
             }
-            let row = old.without(unfinished: blob)
-            guard row != old else { return .nothing(.success(())) }
-            return .write(row.map { .part($0) } ?? .nothing, bodies: [], ())
+        } catch {
+            return
         }
     }
 

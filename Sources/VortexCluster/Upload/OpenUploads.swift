@@ -1,4 +1,3 @@
-internal import Logging
 internal import VortexCore
 
 /// Entries for open uploads in an object's row: what names a body while it arrives.
@@ -7,51 +6,52 @@ extension ClusterNode {
     private static let namingMilliseconds: UInt64 = 5_000
 
     /// Names a body before its first chunk is sent. An entry is added once; where nobody can tell
-    /// whether it was, as when its row's owners change, the body gets a fresh name in its place: no
-    /// chunk has the old one.
+    /// whether it was, as when its row's owners change, the body gets a fresh name: no chunk has
+    /// the old one. `add` is given all names, the last to be added, and removes the others, which
+    /// may turn up as long as nothing is written above them.
     func name(
-        _ upload: ActiveUpload, _ add: (BlobID) async throws(ClusterError) -> Void,
-        dropping drop: (BlobID) async throws(ClusterError) -> Void
+        _ upload: ActiveUpload, _ add: ([BlobID]) async throws(ClusterError) -> Void
     ) async throws(ClusterError) -> BlobID {
-        try await naming { () throws(ClusterError) in
-            let blob = upload.id.blob
-            do throws(ClusterError) { try await add(blob) } catch {
-                guard error == .outcomeUnknown else { throw error }
-                active.rename(upload, UploadID(of: newBlob()))
-                // What stays names nothing, and expires by itself.
-                do throws(ClusterError) { try await drop(blob) } catch {
-                    upkeepLog.debug("a name stays", metadata: ["error": "\(error)"])
-                }
-                throw error
-            }
+        try await naming(upload.id.blob) { () throws(ClusterError) in
+            guard !upload.isAborted else { throw .uploadExpired }
+            let blob = newBlob()
+            active.rename(upload, UploadID(of: blob))
             return blob
+        } add: { (blobs) async throws(ClusterError) in
+            try await add(blobs)
         }
     }
 
-    /// Tries again where the outcome is not known, for as long as a client may be let wait.
+    /// The name that was added, for certain. Tries fresh ones where the outcome is not known, for
+    /// as long as a client may be let wait.
     func naming<Name: Sendable>(
-        _ add: () async throws(ClusterError) -> Name
+        _ first: Name, fresh: () throws(ClusterError) -> Name,
+        add: ([Name]) async throws(ClusterError) -> Void
     ) async throws(ClusterError) -> Name {
         let end = clock.monotonicNanoseconds + Self.namingMilliseconds * 1_000_000
-        for attempt in 1..<Self.namesMax {
-            do throws(ClusterError) { return try await add() } catch {
-                guard error == .outcomeUnknown, clock.monotonicNanoseconds < end else {
-                    throw error
-                }
-                await coordinator.backOff(attempt)
+        var names = [first]
+        while true {
+            do throws(ClusterError) {
+                try await add(names)
+                return names[names.count - 1]
+            } catch {
+                guard error == .outcomeUnknown, names.count < Self.namesMax,
+                    clock.monotonicNanoseconds < end
+                else { throw error }
             }
+            await coordinator.backOff(names.count)
+            names.append(try fresh())
         }
-        return try await add()
     }
 
-    /// Adds the entry; the condition is looked at early, and counts at the commit. An entry is
-    /// added once and never again: a retry that does not find it gives up, before any chunk was
-    /// sent.
+    /// Adds the last of these entries in place of the others; the condition is looked at early, and
+    /// counts at the commit. An entry is added once and never again: a retry that does not find it
+    /// gives up, before any chunk was sent.
     func openUpload(
-        _ kind: OpenUpload.Kind, _ order: PutOrder
+        _ kinds: [OpenUpload.Kind], _ order: PutOrder
     ) async throws(ClusterError) {
         let entry = OpenUpload(
-            kind: kind, startedMilliseconds: now, node: node, boot: boot)
+            kind: kinds[kinds.count - 1], startedMilliseconds: now, node: node, boot: boot)
         let change = Coordinator.Change(
             key: order.key, id: newChange(), generation: order.bucket.generation, isOnce: true)
         var wasSent = false
@@ -60,6 +60,7 @@ extension ClusterNode {
             guard !wasSent else { throw .outcomeUnknown }
             var row = try Self.object(found)
             try Self.check(order, on: row, now: entry.startedMilliseconds)
+            row.openUploads.removeAll { kinds.contains($0.kind) }
             guard row.openUploads.count < Limits.openUploadsPerRowMax else {
                 throw .tooManyUploads
             }

@@ -32,10 +32,11 @@ extension ClusterNode {
     ) async throws(ClusterError) -> FoundUpload {
         try Self.checkSize(order)
         try admitSpace(order.expectedBytes ?? 0)
-        let id = try await naming { () async throws(ClusterError) in
-            let id = newUpload(for: order.key)
-            if !omitted.contains(.multiEntry) { try await openUpload(.multipart(id), order) }
-            return id
+        let id = try await naming(newUpload(for: order.key)) { () throws(ClusterError) in
+            newUpload(for: order.key)
+        } add: { (ids) async throws(ClusterError) in
+            if omitted.contains(.multiEntry) { return }
+            try await openUpload(ids.map { .multipart($0) }, order)
         }
         var row = UploadRow(
             bucket: order.bucket.name, attributes: order.attributes, condition: order.condition,

@@ -49,13 +49,12 @@ public struct PartRow: Hashable, Sendable {
         return true
     }
 
-    /// A body that never became whole need not be named: nothing can have read it here as the part.
+    /// Bodies that never became whole need not be named: nothing can have read one here as the part.
     /// nil: nothing is left of the row.
-    public func without(unfinished blob: BlobID) -> PartRow? {
+    public func without(unfinished blobs: [BlobID]) -> PartRow? {
         var row = self
-        if extent.blob != blob {
-            row.replaced.removeAll { $0.blob == blob }
-        } else if digest == nil {
+        row.replaced.removeAll { blobs.contains($0.blob) }
+        if digest == nil, blobs.contains(extent.blob) {
             guard let other = row.replaced.popLast() else { return nil }
             row.extent = other
         }

@@ -304,8 +304,8 @@ private struct SplitMix {
         let unknown = row.take(extent(4), digest, nil, milliseconds: 4)
         #expect(!unknown)
         // The one that counts is not taken back, another is.
-        #expect(row.without(unfinished: blob(1)) == row)
-        #expect(row.without(unfinished: blob(3)).map { Set($0.blobs) } == [blob(1), blob(2)])
+        #expect(row.without(unfinished: [blob(1)]) == row)
+        #expect(row.without(unfinished: [blob(3)]).map { Set($0.blobs) } == [blob(1), blob(2)])
         while row.begin(blob(9)) {}
         #expect(row.replaced.count == PartRow.replacedMax)
     }
