@@ -26,8 +26,8 @@ final class OwedCopies: Sendable {
         var chunk: ChunkID
         var node: NodeID
     }
-    /// Of one row or chunk: the oldest that is not paid, and the newest; of those between only since
-    /// when they are owed.
+    /// Of one row or chunk: the oldest that is not paid, and the newest; of those between only
+    /// since when they are owed.
     struct Debt: Sendable {
         var first: Demand
         var nextSinceNanoseconds: UInt64?

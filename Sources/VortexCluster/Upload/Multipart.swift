@@ -132,9 +132,9 @@ extension ClusterNode {
         }
     }
 
-    /// Names a body before its first chunk is sent; once, as an open upload is, the last of these in
-    /// place of the others. Then the upload has to be still open: whoever ends it looks for parts'
-    /// rows afterwards, and finds this one, or it finds here that it is over.
+    /// Names a body before its first chunk is sent; once, as an open upload is, the last of these
+    /// in place of the others. Then the upload has to be still open: whoever ends it looks for
+    /// parts' rows afterwards, and finds this one, or it finds here that it is over.
     private func namePart(
         _ key: RowKey, _ blobs: [BlobID], of upload: FoundUpload
     ) async throws(ClusterError) {

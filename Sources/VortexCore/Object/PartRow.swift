@@ -49,8 +49,8 @@ public struct PartRow: Hashable, Sendable {
         return true
     }
 
-    /// Bodies that never became whole need not be named: nothing can have read one here as the part.
-    /// nil: nothing is left of the row.
+    /// Bodies that never became whole need not be named: nothing can have read one here as the
+    /// part. nil: nothing is left of the row.
     public func without(unfinished blobs: [BlobID]) -> PartRow? {
         var row = self
         row.replaced.removeAll { blobs.contains($0.blob) }
