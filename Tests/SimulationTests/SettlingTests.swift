@@ -51,4 +51,28 @@ struct SettlingTests {
         #expect(script.lost([1, 2, 3], at: 98) == nil)
         script.close()
     }
+
+    @Test func `what only the slowest owner has is settled`() {
+        let script = Script.bodies(omitting: [])
+        let putting = script.begin(
+            96, Script.everybody, holding: Script.kind(.accept), Script.put(Script.small))
+        script.deliver(96, [1])
+        script.lose()
+        script.end(putting, 96, [])
+        script.lose()
+        let object = script.object
+        let settling = script.begin(97, Script.everybody, holding: Script.kind(.prepare)) { node in
+            _ = try await node.coordinator.settle(object)
+        }
+        let answers = [2, 3, 1].flatMap { target in
+            script.network.held.filter { $0.target == target }.map { script.network.answer($0) }
+        }
+        script.settle()
+        for answer in answers { answer() }
+        script.settle()
+        script.end(settling, 97)
+        let found = Self.ballots(script)
+        #expect(found[0] > .none && found.allSatisfy { $0 == found[0] })
+        script.close()
+    }
 }
