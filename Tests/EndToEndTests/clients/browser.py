@@ -20,6 +20,8 @@ from server import poll
 
 # For one page to be there, or one script to be done.
 PAGE_SECONDS = 60
+# For all that a test does with it. One that answers nothing any more is killed then.
+BROWSER_SECONDS = 240
 # As root it has no sandbox; it shows only the tests' own pages, and finds no host but this machine.
 FLAGS = [
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
@@ -72,8 +74,9 @@ class Site:
             for name, value in made["fields"].items())
         (self.directory / "form.html").write_text(
             f'<!doctype html><meta charset="utf-8"><title>form</title>\n'
-            f'<form action="{html.escape(made["url"])}" method="post" enctype="multipart/form-data">'
-            f'\n{fields}<input type="file" name="file"><input type="submit"></form>\n')
+            f'<form action="{html.escape(made["url"])}" method="post"'
+            f' enctype="multipart/form-data">\n{fields}'
+            f'<input type="file" name="file"><input type="submit"></form>\n')
         return f"{self.origin}/form.html"
 
 
@@ -115,8 +118,11 @@ class Browser:
         return answer
 
 
-def end_group(leader: subprocess.Popen) -> None:
+def end_group(leader: subprocess.Popen | None) -> None:
     """Kills what is left of a group, and returns when it is gone: it writes to its profile."""
+    if leader is None:
+        return
+
     def is_gone() -> bool:
         leader.poll()
         try:
@@ -137,7 +143,9 @@ def browser(profile: Path):
         options.add_argument(flag)
     # A group of its own: the driver, the browser, and the processes of its pages.
     service = Service(system_tool("chromedriver"), popen_kw={"start_new_session": True})
+    killer = threading.Timer(BROWSER_SECONDS, lambda: end_group(service.process))
     try:
+        killer.start()
         driver = webdriver.Chrome(options, service)
         try:
             driver.set_page_load_timeout(PAGE_SECONDS)
@@ -146,5 +154,5 @@ def browser(profile: Path):
         finally:
             driver.quit()
     finally:
-        if service.process:
-            end_group(service.process)
+        killer.cancel()
+        end_group(service.process)

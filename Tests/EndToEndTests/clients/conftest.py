@@ -4,7 +4,7 @@ import pytest
 
 from clients.files import ROWS, write_job
 from clients.store import Store
-from keyed import keyed_cluster
+from keyed import KEY, SECRET, keyed_cluster
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +18,16 @@ def store(cluster_of_clients):
     """Three nodes, whole."""
     cluster_of_clients.heal()
     return cluster_of_clients
+
+
+@pytest.fixture
+def signer(store):
+    """boto3 that presigns by version 4: it does so only where it is told."""
+    import boto3
+    import botocore.config
+    return boto3.client(
+        "s3", endpoint_url=store.url, aws_access_key_id=KEY, aws_secret_access_key=SECRET,
+        region_name="us-east-1", config=botocore.config.Config(signature_version="s3v4"))
 
 
 @pytest.fixture(scope="session")

@@ -1,17 +1,17 @@
-"""boto3 as it comes: default checksums, its transfer manager, presigned URLs, many threads."""
+"""boto3 as it comes: checksums, its transfer manager, presigned URLs and forms, many threads."""
 
 import concurrent.futures
 import random
+import re
 
-import boto3
-import botocore.config
 import botocore.exceptions
 import pytest
 import requests
 from boto3.s3.transfer import TransferConfig
 
 from clients.files import assert_same, names
-from keyed import KEY, SECRET
+
+FORM_BYTES_MAX = 5_000_000
 
 
 @pytest.fixture
@@ -64,10 +64,7 @@ def test_many_threads_at_once(store, s3):
     remove_all(s3, "boto3-threads")
 
 
-def test_presigned_urls(store, s3):
-    signer = boto3.client(
-        "s3", endpoint_url=store.url, aws_access_key_id=KEY, aws_secret_access_key=SECRET,
-        region_name="us-east-1", config=botocore.config.Config(signature_version="s3v4"))
+def test_presigned_urls(store, s3, signer):
     s3.create_bucket(Bucket="boto3-presigned")
 
     def url(operation, key, **more):
@@ -88,3 +85,38 @@ def test_presigned_urls(store, s3):
     with pytest.raises(botocore.exceptions.ClientError):
         s3.head_object(Bucket="boto3-presigned", Key="a b/1")
     remove_all(s3, "boto3-presigned")
+
+
+def test_presigned_forms(store, signer, bucket):
+    # For a key that ends so, boto3 asks in the policy that it starts with up/.
+    made = signer.generate_presigned_post(
+        bucket, "up/${filename}", Conditions=[["content-length-range", 1, FORM_BYTES_MAX]],
+        ExpiresIn=600)
+
+    def send(name, body, **changed):
+        return requests.post(
+            made["url"], data=made["fields"] | changed, files={"file": (name, body)}, timeout=60)
+
+    def refusal(name, body, **changed):
+        answer = send(name, body, **changed)
+        return answer.status_code, *re.findall(r"<Code>(\w+)</Code>", answer.text)
+
+    bodies = {
+        f"up/{number}": random.Random(number).randbytes(1 + number * 300_000)
+        for number in range(12)}
+    bodies["up/as large as may be"] = random.Random(12).randbytes(FORM_BYTES_MAX)
+    with store.losing_a_node():
+        for key, body in bodies.items():
+            assert send(key.removeprefix("up/"), body).status_code == 204
+    assert send("", b"named by its field", key="up/a b").status_code == 204
+    bodies["up/a b"] = b"named by its field"
+    assert refusal("large", bytes(FORM_BYTES_MAX + 1)) == (400, "EntityTooLarge")
+    assert refusal("much too large", bytes(4 * FORM_BYTES_MAX)) == (400, "EntityTooLarge")
+    assert refusal("empty", b"") == (400, "EntityTooSmall")
+    assert refusal("elsewhere", b"x", key="down/${filename}") == (403, "AccessDenied")
+    for number in (1, 2):
+        client = store.client(number)
+        found = [one["Key"] for one in client.list_objects_v2(Bucket=bucket)["Contents"]]
+        assert found == sorted(bodies)
+    for key, body in bodies.items():
+        assert client.get_object(Bucket=bucket, Key=key)["Body"].read() == body, key
