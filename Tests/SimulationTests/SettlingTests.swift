@@ -29,11 +29,12 @@ struct SettlingTests {
         let accept = script.network.held.first { $0.target == 1 && Script.kind(.accept)($0) }
         script.lose { $0.number != accept?.number }
         let object = script.object
+        let isHeld: Script.Holds = { $0.number == accept?.number }
         // Every owner has the same: that is not enough.
         let target = Box(Ballot.none)
         let settled = Box([Bool]())
         for _ in 0..<2 {
-            script.go(96, Script.everybody, holding: { $0.number == accept?.number }) { node in
+            script.go(96, Script.everybody, holding: isHeld) { node in
                 if target.now == .none { target.set(node.coordinator.nextBallot()) }
                 let found = try await node.coordinator.settle(object, reaching: target.now)
                 settled.set(settled.now + [found.hasReached(target.now)])
