@@ -32,10 +32,10 @@ def increment_race(cluster, run: int, writers: int) -> tuple[float, int]:
     path = f"/races/counter-{run}-{writers}"
     assert cluster.nodes[0].call("PUT", path, b"0").status == 200
     begin = time.monotonic()
-    beaten = count_together(cluster, path, writers, INCREMENTS)
+    beaten, unsure = count_together(cluster, path, writers, INCREMENTS)
     seconds = time.monotonic() - begin
-    end = cluster.nodes[1].call("GET", path).body
-    assert end == b"%d" % INCREMENTS, end
+    end = int(cluster.nodes[1].call("GET", path).body)
+    assert INCREMENTS <= end <= INCREMENTS + unsure, (end, unsure)
     return seconds, beaten
 
 

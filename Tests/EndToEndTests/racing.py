@@ -1,7 +1,8 @@
 """Clients that race for one object by S3's conditional writes, through all nodes of a cluster.
 
 They do as SDKs do: what got no answer, or a 5xx, is sent again with the same `amz-sdk-invocation-id`, here to the
-next node, and a write that had won unheard gets its success then.
+next node, and a write that had won unheard gets its success then: unless 16 others have won since, whose answers
+are what the row remembers. Whoever is told 503 and then 412 cannot know, and counts as unsure.
 """
 
 import http.client
@@ -24,6 +25,7 @@ class Racer:
         self.nodes = cluster.nodes
         self.place = number
         self.session = None
+        self.unsure = 0
 
     def close(self) -> None:
         if self.session:
@@ -34,12 +36,13 @@ class Racer:
         """The first answer that is none of a server's trouble."""
         headers = {**(headers or {}), "amz-sdk-invocation-id": str(uuid.uuid4())}
         last = None
-        for _ in range(ATTEMPTS_MAX):
+        for attempt in range(ATTEMPTS_MAX):
             try:
                 if not self.session:
                     self.session = self.nodes[self.place % len(self.nodes)].place.session(30)
                 last = self.session.call(method, path, body, headers)
                 if last.status < 500:
+                    self.unsure += last.status == 412 and attempt > 0
                     return last
             except (OSError, http.client.HTTPException) as error:
                 last = error
@@ -93,19 +96,20 @@ def at_once(cluster: Cluster, count: int, job) -> list:
     return results
 
 
-def count_together(cluster: Cluster, path: str, writers: int, increments: int, progress=None) -> int:
-    """The writers share so many increments of the object; how many attempts were beaten."""
+def count_together(
+        cluster: Cluster, path: str, writers: int, increments: int, progress=None) -> tuple[int, int]:
+    """The writers share so many increments of the object; how many attempts were beaten, and unsure."""
     left, lock, beaten = [increments], threading.Lock(), []
 
-    def job(racer: Racer, number: int) -> None:
+    def job(racer: Racer, number: int) -> int:
         while True:
             with lock:
                 if left[0] == 0:
-                    return
+                    return racer.unsure
                 left[0] -= 1
             beaten.append(racer.increment(path))
             if progress:
                 progress(len(beaten))
 
-    at_once(cluster, writers, job)
-    return sum(beaten)
+    unsure = sum(at_once(cluster, writers, job))
+    return sum(beaten), unsure

@@ -49,11 +49,19 @@ def test_of_two_hundred_creations_one_wins_while_a_node_dies(cluster3, cluster_b
         assert_one_winner(cluster3, cluster_bucket, f"k{race}", won)
 
 
+def assert_counted(cluster, bucket: str, increments: int, unsure: int) -> None:
+    """None is lost, and none counted twice but by a client that was told that it cannot know."""
+    found = int(cluster.get_everywhere(bucket, "counter"))
+    assert increments <= found <= increments + unsure, (found, increments, unsure)
+    # On a machine that is busy a few are outrun for so long; most never.
+    assert unsure <= increments // 10, unsure
+
+
 def test_increments_are_not_lost(cluster3, cluster_bucket):
     path = f"/{cluster_bucket}/counter"
     assert cluster3.nodes[0].call("PUT", path, b"0").status == 200
-    count_together(cluster3, path, WRITERS, INCREMENTS)
-    assert cluster3.get_everywhere(cluster_bucket, "counter") == str(INCREMENTS).encode()
+    _, unsure = count_together(cluster3, path, WRITERS, INCREMENTS)
+    assert_counted(cluster3, cluster_bucket, INCREMENTS, unsure)
 
 
 def test_increments_are_not_lost_while_a_node_dies(cluster3, cluster_bucket):
@@ -66,7 +74,7 @@ def test_increments_are_not_lost_while_a_node_dies(cluster3, cluster_bucket):
 
     killer = threading.Thread(target=kill)
     killer.start()
-    count_together(cluster3, path, WRITERS, 200, lambda done: done == 60 and third.set())
+    _, unsure = count_together(cluster3, path, WRITERS, 200, lambda done: done == 60 and third.set())
     killer.join()
     cluster3.restart()
-    assert cluster3.get_everywhere(cluster_bucket, "counter") == b"200"
+    assert_counted(cluster3, cluster_bucket, 200, unsure)
