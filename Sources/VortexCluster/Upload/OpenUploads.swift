@@ -12,14 +12,13 @@ extension ClusterNode {
     func name(
         _ upload: ActiveUpload, _ add: ([BlobID]) async throws(ClusterError) -> Void
     ) async throws(ClusterError) -> BlobID {
-        try await naming(upload.id.blob) { () throws(ClusterError) in
+        func fresh() throws(ClusterError) -> BlobID {
             guard !upload.isAborted else { throw .uploadExpired }
             let blob = newBlob()
             active.rename(upload, UploadID(of: blob))
             return blob
-        } add: { (blobs) async throws(ClusterError) in
-            try await add(blobs)
         }
+        return try await naming(upload.id.blob, fresh: fresh, add: add)
     }
 
     /// The name that was added, for certain. Tries fresh ones where the outcome is not known, for
